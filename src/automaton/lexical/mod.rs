@@ -1,0 +1,5 @@
+//! What a single string or number may be: boolean products of lazily built automata.
+
+mod expr;
+
+pub use expr::Expr;

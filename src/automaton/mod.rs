@@ -1,0 +1,3 @@
+//! Recognisers: what may come next, byte by byte.
+
+pub mod lexical;

@@ -1,0 +1,35 @@
+//! Why a constraint is refused, in words for the person who wrote it.
+
+/// Whose words the refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DiagnosticKind {
+    /// The constraint is not well-formed.
+    Invalid,
+    /// Well-formed, but something in it cannot be enforced exactly.
+    Unsupported,
+    /// No answer can satisfy it.
+    Unsatisfiable,
+    /// It needs more than a limit allows.
+    TooLarge,
+}
+
+/// A refusal with its place, its cause and a way out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}{}{}", place(self), hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
+pub struct Diagnostic {
+    pub kind: DiagnosticKind,
+    /// What is wrong, without the place.
+    pub message: String,
+    /// JSON pointer into the constraint's document (`""` is the whole), where it is JSON.
+    pub pointer: Option<String>,
+    /// Line and column, from 1, where the constraint is text.
+    pub position: Option<(u32, u32)>,
+    /// What to do instead.
+    pub hint: Option<String>,
+}
+
+fn place(diagnostic: &Diagnostic) -> String {
+    let pointer = diagnostic.pointer.as_ref().map(|pointer| format!(" at \"{pointer}\"")).unwrap_or_default();
+    let position = diagnostic.position.map(|(line, column)| format!(" (line {line}, column {column})"));
+    pointer + &position.unwrap_or_default()
+}

@@ -1,0 +1,51 @@
+//! What a caller may demand of an answer, and how it becomes an automaton.
+//!
+//! Nouns: a [`Constraint`] is the demand as written; a [`Policy`] says how generation chooses among answers that all
+//! satisfy it (it never changes what is accepted from a text that somebody else wrote); a [`Diagnostic`] is why a
+//! demand is refused.
+
+mod diagnostic;
+
+pub use diagnostic::{Diagnostic, DiagnosticKind};
+
+use std::sync::Arc;
+
+/// The demand on one answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Constraint {
+    /// Any JSON object.
+    JsonObject,
+    /// A value that satisfies this JSON Schema (the schema's text).
+    JsonSchema(Arc<str>),
+}
+
+/// In which order a generated object has its keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeyOrder {
+    /// The declared keys in the order of the schema, then all others.
+    #[default]
+    Schema,
+    Any,
+}
+
+/// Whitespace between the parts of a generated value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Whitespace {
+    /// None.
+    #[default]
+    Compact,
+    /// Whatever JSON allows.
+    Flexible,
+}
+
+/// How generation chooses among valid answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Policy {
+    pub key_order: KeyOrder,
+    pub whitespace: Whitespace,
+}
+
+impl Policy {
+    /// Accepts every valid text: what a check uses.
+    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible };
+}

@@ -1,0 +1,110 @@
+//! A set of tokens, a bit each.
+
+use super::TokenId;
+
+/// A set of tokens of one vocabulary: bit `id % 64` of word `id / 64`. All bits beyond the vocabulary are zero.
+///
+/// ```
+/// use espalier::vocab::TokenMask;
+/// let mut mask = TokenMask::new(100);
+/// mask.insert(70);
+/// assert!(mask.contains(70) && !mask.contains(71));
+/// assert_eq!(mask.iter().collect::<Vec<_>>(), [70]);
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenMask {
+    len: usize,
+    words: Box<[u64]>,
+}
+
+impl TokenMask {
+    /// The empty set over a vocabulary of `len` tokens.
+    pub fn new(len: usize) -> Self {
+        Self { len, words: vec![0; len.div_ceil(64)].into() }
+    }
+
+    /// Size of the vocabulary, not of the set.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// No token is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
+    /// How many tokens are in the set.
+    pub fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The bits as a sampler reads them.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// False also for ids beyond the vocabulary.
+    pub fn contains(&self, id: TokenId) -> bool {
+        self.words.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 1)
+    }
+
+    /// # Panics
+    /// If `id` is beyond the vocabulary.
+    pub fn insert(&mut self, id: TokenId) {
+        debug_assert!((id as usize) < self.len);
+        self.words[id as usize / 64] |= 1 << (id % 64);
+    }
+
+    pub fn remove(&mut self, id: TokenId) {
+        self.words[id as usize / 64] &= !(1 << (id % 64));
+    }
+
+    pub fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Adds every token of `other`, a mask over the same vocabulary.
+    pub fn union(&mut self, other: &TokenMask) {
+        debug_assert_eq!(self.len, other.len);
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            *word |= more;
+        }
+    }
+
+    /// Keeps only the tokens that are in `other` too, a mask over the same vocabulary.
+    pub fn intersect(&mut self, other: &TokenMask) {
+        debug_assert_eq!(self.len, other.len);
+        for (word, keep) in self.words.iter_mut().zip(&other.words) {
+            *word &= keep;
+        }
+    }
+
+    /// Makes this set equal to `other`, a mask over the same vocabulary, without allocating.
+    pub fn copy_from(&mut self, other: &TokenMask) {
+        self.words.copy_from_slice(&other.words);
+    }
+
+    /// The tokens of the set, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = TokenId> + '_ {
+        self.words.iter().enumerate().flat_map(|(index, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+                rest &= rest - 1;
+                Some(index as TokenId * 64 + bit)
+            })
+        })
+    }
+
+    /// The first token of the set and nothing else, if it is the only one.
+    pub fn single(&self) -> Option<TokenId> {
+        let mut tokens = self.iter();
+        tokens.next().filter(|_| tokens.next().is_none())
+    }
+}
+
+impl std::fmt::Debug for TokenMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenMask({} of {}: {:?}..)", self.count(), self.len, self.iter().take(8).collect::<Vec<_>>())
+    }
+}
