@@ -16,3 +16,4 @@ pub mod frontend;
 pub mod inference;
 pub mod matcher;
 pub mod vocab;
+pub mod schema;
