@@ -41,7 +41,7 @@ pub use class::NumberClass;
 use class::Classing;
 
 /// Exponents as written are told apart up to this; constants are far below it ([`crate::schema::decimal::MAX_EXPONENT`]).
-const EXPONENT_CAP: i64 = 1 << 60;
+const EXPONENT_CAP: i64 = 1 << 58;
 /// With `plain`, exponents are offered only if nothing shorter than this does without (bytes).
 const PLAIN_BYTES: i64 = 40;
 
