@@ -116,7 +116,10 @@ impl StringCache {
 }
 
 fn too_large(weight: u64) -> PatternError {
-    PatternError::new(0, format!("the pattern needs about {weight} automaton states, of which {MAX_STATES} are allowed"))
+    PatternError::new(
+        0,
+        format!("the pattern needs about {weight} automaton states, of which {MAX_STATES} are allowed"),
+    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

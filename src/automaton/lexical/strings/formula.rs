@@ -99,7 +99,13 @@ pub fn simplify<A: Clone + PartialEq>(formula: &Expr<A>) -> Expr<A> {
                     part => push_new(&mut kept, part),
                 }
             }
-            if kept.len() == 1 { kept.remove(0) } else if kept.is_empty() { Expr::True } else { Expr::And(kept) }
+            if kept.len() == 1 {
+                kept.remove(0)
+            } else if kept.is_empty() {
+                Expr::True
+            } else {
+                Expr::And(kept)
+            }
         }
         Expr::Or(parts) => {
             let mut kept: Vec<Expr<A>> = Vec::new();
@@ -111,7 +117,13 @@ pub fn simplify<A: Clone + PartialEq>(formula: &Expr<A>) -> Expr<A> {
                     part => push_new(&mut kept, part),
                 }
             }
-            if kept.len() == 1 { kept.remove(0) } else if kept.is_empty() { Expr::False } else { Expr::Or(kept) }
+            if kept.len() == 1 {
+                kept.remove(0)
+            } else if kept.is_empty() {
+                Expr::False
+            } else {
+                Expr::Or(kept)
+            }
         }
         Expr::One(parts) => one(parts.iter().map(simplify).collect()),
     }

@@ -91,7 +91,13 @@ impl StringDfa {
     }
 
     /// Remembers what a search has found, for the root and for the states on the way to the goal.
-    fn keep(&mut self, condition: usize, root: u32, seen: &FxHashMap<u32, (u32, u32)>, best: Option<(u32, u32)>) -> Measure {
+    fn keep(
+        &mut self,
+        condition: usize,
+        root: u32,
+        seen: &FxHashMap<u32, (u32, u32)>,
+        best: Option<(u32, u32)>,
+    ) -> Measure {
         let Some((total, goal)) = best else {
             for &state in seen.keys() {
                 self.memo.measures[condition][state as usize] = Some(Measure::NONE);

@@ -47,7 +47,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use cache::StringCache;
 pub use dfa::StringDfa;
 pub use paths::Loops;
-pub(super) use product::json_cost;
 
 /// Bounds on a length in code points, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

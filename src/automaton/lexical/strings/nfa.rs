@@ -25,13 +25,24 @@ pub const NEVER: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// One code point whose bytes begin at this node.
-    Class { node: u32, next: u32 },
-    Split { first: u32, second: u32 },
-    Look { look: Look, next: u32 },
+    Class {
+        node: u32,
+        next: u32,
+    },
+    Split {
+        first: u32,
+        second: u32,
+    },
+    Look {
+        look: Look,
+        next: u32,
+    },
     /// The pattern has matched. In the main automaton any text may follow.
     Accept,
     /// A lookbehind's pattern ends here.
-    Mark { behind: u32 },
+    Mark {
+        behind: u32,
+    },
     /// A class without members.
     Fail,
 }
@@ -40,11 +51,19 @@ pub enum State {
 pub enum Look {
     Start,
     End,
-    Boundary { negated: bool },
+    Boundary {
+        negated: bool,
+    },
     /// The text from here on is accepted from `entry`, or is not.
-    Ahead { entry: u32, negated: bool },
+    Ahead {
+        entry: u32,
+        negated: bool,
+    },
     /// Lookbehind number `behind` matches up to here, or does not.
-    Behind { behind: u32, negated: bool },
+    Behind {
+        behind: u32,
+        negated: bool,
+    },
 }
 
 /// What is known about the lengths, in code points, of the texts accepted from a state on.
@@ -314,7 +333,8 @@ fn measures(states: &[State], has_context: bool) -> Vec<Measure> {
 /// The least cost from each state to a goal, whose own cost is given.
 fn shortest(into: &[Vec<(u32, u32)>], goals: &[(u32, u32)]) -> Vec<u32> {
     let mut cost = vec![NEVER; into.len()];
-    let mut queue: BinaryHeap<Reverse<(u32, u32)>> = goals.iter().map(|&(state, cost)| Reverse((cost, state))).collect();
+    let mut queue: BinaryHeap<Reverse<(u32, u32)>> =
+        goals.iter().map(|&(state, cost)| Reverse((cost, state))).collect();
     while let Some(Reverse((found, state))) = queue.pop() {
         if found >= cost[state as usize] {
             continue;

@@ -142,14 +142,14 @@ impl Product {
     fn intern(&mut self) -> u32 {
         let width = self.width;
         let hash = hash_of(&self.scratch);
-        let at = |tuples: &[u32], state: u32| state as usize * width..(state as usize + 1) * width;
-        if let Some(&state) = self.index.find(hash, |&s| self.tuples[at(&self.tuples, s)] == self.scratch[..]) {
+        let at = |state: u32| state as usize * width..(state as usize + 1) * width;
+        if let Some(&state) = self.index.find(hash, |&s| self.tuples[at(s)] == self.scratch[..]) {
             return state;
         }
         let state = self.len() as u32;
         self.tuples.extend_from_slice(&self.scratch);
         let tuples = &self.tuples;
-        self.index.insert_unique(hash, state, |&s| hash_of(&tuples[at(tuples, s)]));
+        self.index.insert_unique(hash, state, |&s| hash_of(&tuples[at(s)]));
         state
     }
 
@@ -201,7 +201,8 @@ impl Product {
 
     /// Approximate memory held, in bytes.
     pub fn bytes(&self) -> usize {
-        self.tuples.len() * 4 + self.len() * 8
+        self.tuples.len() * 4
+            + self.len() * 8
             + self.literals.bytes()
             + self.patterns.iter().map(Subset::bytes).sum::<usize>()
     }

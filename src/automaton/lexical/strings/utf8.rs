@@ -74,10 +74,6 @@ impl Utf8Nodes {
             starts[usize::from(high) + 1] = true;
         }
     }
-
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
 }
 
 #[cfg(test)]
@@ -104,7 +100,8 @@ mod tests {
                 let inside = set.ranges().iter().any(|&(low, high)| (low..=high).contains(&(c as u32)));
                 assert_eq!(contains(&nodes, first, c.encode_utf8(&mut buffer).as_bytes()), inside, "{c:?}");
             }
-            for bad in [&[0xC0, 0x80][..], &[0xE0, 0x80, 0x80], &[0xED, 0xA0, 0x80], &[0xF4, 0x90, 0x80, 0x80], &[0x80]] {
+            for bad in [&[0xC0, 0x80][..], &[0xE0, 0x80, 0x80], &[0xED, 0xA0, 0x80], &[0xF4, 0x90, 0x80, 0x80], &[0x80]]
+            {
                 assert!(!contains(&nodes, first, bad));
             }
         }
