@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PORT ?= 8080
 HOST ?= 127.0.0.1
-export PORT HOST MODEL
+export PORT HOST MODEL LLAMA_SERVER TOKENIZER CASES ROUNDS
 
 .PHONY: help serve test check fmt bench measure model clean-state
 
