@@ -102,7 +102,7 @@ def apt(missing, packages):
     if os.geteuid() == 0:
         prefix = []
     elif shutil.which("sudo"):
-        prefix = ["sudo", "--preserve-env=DEBIAN_FRONTEND"]
+        prefix = ["sudo", "env", "DEBIAN_FRONTEND=noninteractive"]
         say("sudo may ask for your password")
         if subprocess.run(["sudo", "-v"], check=False).returncode != 0:
             raise Stop(f"{words}. sudo was refused: ask an administrator to run `apt-get install {' '.join(packages)}`.")
@@ -112,9 +112,9 @@ def apt(missing, packages):
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     options = ["-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"]
     # A stale index is tried first on an old machine, but a fresh one has none at all: always update, and go on without.
-    run("Reading the package lists", prefix + ["apt-get", *options, "update"], 300, env=env)
+    run("Reading the package lists", prefix + ["apt-get", *options, "update"], 300, env=env, own_group=False)
     command = prefix + ["apt-get", *options, "--no-install-recommends", "install", *packages]
-    must(f"Installing {' '.join(packages)}", command, 900, env=env)
+    must(f"Installing {' '.join(packages)}", command, 900, env=env, own_group=False)
 
 
 if __name__ == "__main__":

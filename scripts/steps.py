@@ -1,5 +1,6 @@
 """Long work with a sign of life: runs commands with a time limit, a log file and a line every half minute."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -12,6 +13,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 STATE = ROOT / ".espalier"
 LOGS = STATE / "log"
 BEGAN = time.monotonic()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+# Whoever ends us with SIGTERM gets what Ctrl-C gets: nothing that we started is left running.
+signal.signal(signal.SIGTERM, interrupted)
 
 
 class Stop(Exception):
@@ -36,8 +45,13 @@ def binary():
     return target_dir() / "release" / "espalier"
 
 
-def end_group(process):
-    """Ends a process that we started and everything it started."""
+def end(process, own_group):
+    """Ends a process that we started, and everything it started if that is a group of its own."""
+    if not own_group:
+        with contextlib.suppress(PermissionError):
+            process.terminate()
+            process.wait(timeout=10)
+        return
     for sign, grace in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         try:
             os.killpg(process.pid, sign)
@@ -59,12 +73,12 @@ def group_alive(group):
     return True
 
 
-def run(title, command, limit, show=False, env=None, cwd=ROOT, hint=""):
+def run(title, command, limit, show=False, env=None, cwd=ROOT, hint="", own_group=True):
     """Runs a command to its end and returns (exit status, its output).
 
     All output goes to a log file named after the title; `show` prints it too as it comes. A command that is silent is
     reported alive every 30 seconds. After `limit` seconds it is ended, with everything it started, and the status is
-    124.
+    124. Without `own_group` the command stays in our terminal's session (sudo remembers passwords by session).
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / ("".join(c if c.isalnum() else "-" for c in title.lower()) + ".log")
@@ -74,7 +88,7 @@ def run(title, command, limit, show=False, env=None, cwd=ROOT, hint=""):
     full_env = dict(os.environ, **(env or {}))
     process = subprocess.Popen(
         [str(part) for part in command], cwd=cwd, env=full_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True, text=True, errors="replace",
+        stderr=subprocess.STDOUT, start_new_session=own_group, text=True, errors="replace",
     )
 
     def read():
@@ -99,7 +113,7 @@ def run(title, command, limit, show=False, env=None, cwd=ROOT, hint=""):
                 now = time.monotonic()
                 if now - started > limit:
                     say(f"{title}: still not done after {clock(limit)}, ending it")
-                    end_group(process)
+                    end(process, own_group)
                     status = 124
                 elif now - max(told, last[0] if show else told) >= 30:
                     told = now
@@ -107,7 +121,7 @@ def run(title, command, limit, show=False, env=None, cwd=ROOT, hint=""):
                     say(f"{title}: {clock(now - started)} so far" + (f", at: {tail[:90]}" if tail else ""))
     finally:
         if process.poll() is None:
-            end_group(process)
+            end(process, own_group)
     reader.join(timeout=5)
     return status, "".join(lines)
 
