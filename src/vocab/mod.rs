@@ -10,9 +10,11 @@
 //!
 //! Cost: a trie takes about 12 bytes a node (275,000 nodes for 128,000 tokens), a mask one bit a token.
 
+mod bytes;
 mod mask;
 mod trie;
 
+pub use bytes::byte_vocabulary;
 pub use mask::TokenMask;
 pub use trie::{TokenTrie, TrieNode};
 
