@@ -1,8 +1,6 @@
-//! The server over a real socket, with scripts in place of models.
+//! Tests that need more than one room, or a judge from outside.
 
-mod bad_input;
-mod chat;
-mod completions;
-mod configuration;
-mod harness;
-mod lifecycle;
+#[cfg(feature = "server")]
+mod server;
+mod shared;
+mod tokenizer_json;

@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{Server, Setup, answer, done, events};
+use super::harness::{Server, Setup, answer, done, events};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -64,7 +64,7 @@ async fn a_full_queue_turns_requests_away() {
     until("one waits", || server.app.gateway.load().waiting() == 1).await;
     let response = server.post(CHAT, ask(true)).await;
     assert_eq!(response.headers()["retry-after"], "1");
-    assert_eq!(crate::harness::error_of(response, 503, "full").await["code"], "overloaded");
+    assert_eq!(super::harness::error_of(response, 503, "full").await["code"], "overloaded");
     waiting.abort();
     until("it left", || server.app.gateway.load().waiting() == 0).await;
 }

@@ -3,7 +3,7 @@
 use espalier::config::Config;
 use serde_json::{Value, json};
 
-const SCHEMA: &str = include_str!("../../schemas/config.schema.json");
+const SCHEMA: &str = include_str!("../../../schemas/config.schema.json");
 
 const FULL: &str = r#"
 [server]

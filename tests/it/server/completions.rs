@@ -3,7 +3,7 @@
 use espalier::inference::{FinishReason, Prompt};
 use serde_json::{Value, json};
 
-use crate::harness::{MODEL, Setup, answer, error_of, saying};
+use super::harness::{MODEL, Setup, answer, error_of, saying};
 
 const COMPLETIONS: &str = "/v1/completions";
 

@@ -3,7 +3,7 @@
 use espalier::{gateway::Limits, inference::FinishReason};
 use serde_json::{Value, json};
 
-use crate::harness::{MODEL, Server, Setup, answer, error_of, saying};
+use super::harness::{MODEL, Server, Setup, answer, error_of, saying};
 
 const CHAT: &str = "/v1/chat/completions";
 

@@ -3,7 +3,7 @@
 use espalier::inference::{Event, Failure, FailureKind, FinishReason, Prompt};
 use serde_json::{Value, json};
 
-use crate::harness::{MODEL, Setup, answer, error_of, events, saying};
+use super::harness::{MODEL, Setup, answer, error_of, events, saying};
 use espalier::backend::scripted::Step;
 
 const CHAT: &str = "/v1/chat/completions";
