@@ -1,0 +1,8 @@
+//! The server over a real socket, with scripts in place of models.
+
+mod bad_input;
+mod chat;
+mod completions;
+mod configuration;
+mod harness;
+mod lifecycle;
