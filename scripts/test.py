@@ -190,6 +190,11 @@ def process():
                     env=for_clients())
 
 
+def commands():
+    return part_run("Commands against Python's jsonschema", [python(), CLIENTS / "commands" / "run.py"], 600, own_line,
+                    show=True, env=for_clients())
+
+
 def judge():
     """Answers of the model to real schemas, judged by two validators that are not ours."""
     ANSWERS.parent.mkdir(parents=True, exist_ok=True)
@@ -204,11 +209,12 @@ def judge():
 
 PARTS = {
     "fmt": fmt, "build": build, "models": fetch, "clippy": clippy, "engine": engine, "docs": docs, "fast": fast,
-    "rust": rust, "python": client_python, "node": client_node, "process": process, "judge": judge,
+    "rust": rust, "python": client_python, "node": client_node, "commands": commands,
+    "process": process, "judge": judge,
 }
 CHECK = ["fmt", "clippy", "engine", "docs", "fast"]
 # `rust` contains `fast`. The binary is built on its own, as `make serve` builds it, and not with the tests' features.
-ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "python", "node", "process", "judge"]
+ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "python", "node", "process", "judge"]
 
 
 def main(arguments):
