@@ -1,12 +1,6 @@
 //! `espalier serve`
 
-use std::{
-    io,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use espalier::{

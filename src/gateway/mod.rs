@@ -127,8 +127,11 @@ impl Gateway {
     }
 
     fn find(&self, name: &str) -> Result<(&Arc<dyn Backend>, ModelInfo), Failure> {
-        let mut all: Vec<_> =
-            self.backends.iter().flat_map(|backend| backend.models().into_iter().map(move |model| (backend, model))).collect();
+        let mut all: Vec<_> = self
+            .backends
+            .iter()
+            .flat_map(|backend| backend.models().into_iter().map(move |model| (backend, model)))
+            .collect();
         if name.is_empty() {
             return match (all.pop(), all.is_empty()) {
                 (Some(only), true) => Ok(only),
@@ -166,7 +169,9 @@ fn check_tokens(request: &Request, model: &ModelInfo) -> Result<(), Failure> {
         return bad("logit_bias", *token);
     }
     match &request.prompt {
-        Prompt::Tokens(tokens) => tokens.iter().find(|token| beyond(token)).map_or(Ok(()), |token| bad("prompt", *token)),
+        Prompt::Tokens(tokens) => {
+            tokens.iter().find(|token| beyond(token)).map_or(Ok(()), |token| bad("prompt", *token))
+        }
         _ => Ok(()),
     }
 }

@@ -101,7 +101,10 @@ impl Programs {
             Ok(Ok(Err(diagnostic))) => Err(refusal(&diagnostic)),
             Ok(Err(panic)) => {
                 tracing::error!(%panic, "compiling a constraint panicked");
-                Err(Failure::new(FailureKind::Internal, "compiling the constraint failed; this is a defect of the server"))
+                Err(Failure::new(
+                    FailureKind::Internal,
+                    "compiling the constraint failed; this is a defect of the server",
+                ))
             }
             Err(_) => {
                 let message = format!("the constraint could not be compiled within {:?}", self.time);

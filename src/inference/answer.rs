@@ -69,9 +69,22 @@ pub enum Update {
     /// Generation begins: from here on the answer is a stream.
     Started,
     /// More text of a choice; `logprobs` belong to the tokens behind it.
-    Text { choice: u32, text: String, logprobs: Vec<TokenLogprob> },
+    Text {
+        choice: u32,
+        text: String,
+        logprobs: Vec<TokenLogprob>,
+    },
     /// A choice ended. The receipt comes with the last one.
-    Finished { choice: u32, reason: FinishReason, receipt: Option<Box<Receipt>> },
-    Done { usage: Usage },
-    Failed { failure: Failure, receipt: Option<Box<Receipt>> },
+    Finished {
+        choice: u32,
+        reason: FinishReason,
+        receipt: Option<Box<Receipt>>,
+    },
+    Done {
+        usage: Usage,
+    },
+    Failed {
+        failure: Failure,
+        receipt: Option<Box<Receipt>>,
+    },
 }

@@ -97,7 +97,8 @@ async fn whole<D: Dialect>(mut run: Run, head: Head, choices: u32, logprobs: boo
     name(headers, &head.id);
     if let Some(receipt) = &whole.receipt {
         headers.insert(HeaderName::from_static("x-espalier-method"), HeaderValue::from_static(method(receipt.method)));
-        headers.insert(HeaderName::from_static("x-espalier-verdict"), HeaderValue::from_static(verdict(receipt.verdict)));
+        headers
+            .insert(HeaderName::from_static("x-espalier-verdict"), HeaderValue::from_static(verdict(receipt.verdict)));
     }
     Ok(response)
 }
@@ -170,9 +171,7 @@ impl Writer {
                 let usage = include_usage.then(|| sse::event(&D::usage(head, usage))).unwrap_or_default();
                 usage + sse::DONE
             }
-            Update::Failed { failure, receipt } => {
-                sse::event(&ErrorBody::new(&failure, receipt.as_deref()).to_json())
-            }
+            Update::Failed { failure, receipt } => sse::event(&ErrorBody::new(&failure, receipt.as_deref()).to_json()),
         }
     }
 }

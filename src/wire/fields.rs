@@ -31,9 +31,7 @@ impl<'a> Fields<'a> {
         }
         match serde_json::from_str::<Pairs>(text) {
             Ok(Pairs(fields)) => Self::checked(String::new(), fields),
-            Err(error) if error.is_data() => {
-                Err(invalid_json("the body must be a JSON object").coded("invalid_type"))
-            }
+            Err(error) if error.is_data() => Err(invalid_json("the body must be a JSON object").coded("invalid_type")),
             Err(error) => Err(invalid_json(format!("the body is not valid JSON: {error}"))),
         }
     }

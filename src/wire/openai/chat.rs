@@ -9,9 +9,7 @@ use super::{
     constraint, json, sampling,
 };
 use crate::{
-    inference::{
-        Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Usage,
-    },
+    inference::{Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Usage},
     wire::Fields,
 };
 
@@ -127,9 +125,8 @@ pub(super) fn stream(fields: &Fields) -> Result<(bool, bool), Failure> {
 }
 
 fn refuse_what_is_not_built(fields: &Fields) -> Result<(), Failure> {
-    let unused = ["tool_choice", "function_call"]
-        .iter()
-        .any(|name| fields.raw(name).is_some_and(|raw| raw.get() == "\"none\""));
+    let unused =
+        ["tool_choice", "function_call"].iter().any(|name| fields.raw(name).is_some_and(|raw| raw.get() == "\"none\""));
     for name in ["tools", "functions"] {
         let empty = fields.read::<Vec<&RawValue>>(name)?.is_none_or(|list| list.is_empty());
         if !empty && !unused {
@@ -176,8 +173,9 @@ fn read_message(index: usize, message: WireMessage) -> Result<Message, Failure> 
     let content = match message.content.map(RawValue::get) {
         None | Some("null") if role == "assistant" => String::new(),
         None | Some("null") => return Err(bad("content", "missing_required_parameter", "is missing".into())),
-        Some(text) if text.starts_with('"') => serde_json::from_str(text)
-            .map_err(|error| bad("content", "invalid_type", error.to_string()))?,
+        Some(text) if text.starts_with('"') => {
+            serde_json::from_str(text).map_err(|error| bad("content", "invalid_type", error.to_string()))?
+        }
         Some(text) if text.starts_with('[') => {
             let parts: Vec<Part> = serde_json::from_str(text).map_err(|error| {
                 let message = error.to_string();

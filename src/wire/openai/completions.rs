@@ -67,13 +67,7 @@ impl Dialect for Completions {
         json(&Completion::new(head, vec![choice], usage_follows.then_some(None), None))
     }
 
-    fn finish(
-        head: &Head,
-        choice: u32,
-        end: FinishReason,
-        receipt: Option<&Receipt>,
-        usage_follows: bool,
-    ) -> String {
+    fn finish(head: &Head, choice: u32, end: FinishReason, receipt: Option<&Receipt>, usage_follows: bool) -> String {
         let choice = WireChoice { text: "", index: choice, logprobs: None, finish_reason: Some(reason(end)) };
         json(&Completion::new(head, vec![choice], usage_follows.then_some(None), receipt))
     }

@@ -127,7 +127,8 @@ fn structured_outputs(fields: &Fields, name: &str) -> Result<Option<Constraint>,
     let given = |kind: &&&str| options.raw(kind).is_some() && (**kind != "json_object" || json_object);
     let given: Vec<&str> = KINDS.iter().filter(given).copied().collect();
     match given[..] {
-        [] => Err(options.invalid("json", &format!("a constraint is missing; one of {}", KINDS.join(", ")))
+        [] => Err(options
+            .invalid("json", &format!("a constraint is missing; one of {}", KINDS.join(", ")))
             .coded("missing_required_parameter")),
         ["json"] => schema_or_text(&options, "json"),
         ["json_object"] => Ok(Some(Constraint::JsonObject)),
@@ -329,13 +330,17 @@ mod tests {
 
     #[test]
     fn unknown_constraints_are_refused() {
-        for name in ["guided_jsn", "guided_whitespace_pattern", "respose_format", "responseFormat", "structured_output"] {
+        for name in ["guided_jsn", "guided_whitespace_pattern", "respose_format", "responseFormat", "structured_output"]
+        {
             assert_eq!(code(&format!(r#"{{"{name}":{{}}}}"#)), "unknown_constraint", "{name}");
         }
         assert_eq!(code(r#"{"response_format":{"type":"sound"}}"#), "unknown_constraint");
         assert_eq!(code(r#"{"response_format":{"type":"json_object","schema":123}}"#), "invalid_type");
         assert_eq!(code(r#"{"response_format":"json"}"#), "invalid_type");
-        assert_eq!(code(r#"{"response_format":{"type":"json_schema","json_schema":{"shema":{}}}}"#), "unknown_parameter");
+        assert_eq!(
+            code(r#"{"response_format":{"type":"json_schema","json_schema":{"shema":{}}}}"#),
+            "unknown_parameter"
+        );
         assert_eq!(code(r#"{"format":"xml"}"#), "invalid_type");
     }
 

@@ -26,7 +26,10 @@ impl<'a> ErrorBody<'a> {
     pub fn new(failure: &'a Failure, receipt: Option<&'a Receipt>) -> Self {
         let (kind, code) = words(failure.kind);
         let code = failure.code.as_deref().or(code);
-        Self { error: Detail { message: &failure.message, kind, param: failure.param.as_deref(), code }, espalier: receipt }
+        Self {
+            error: Detail { message: &failure.message, kind, param: failure.param.as_deref(), code },
+            espalier: receipt,
+        }
     }
 
     /// JSON on one line.

@@ -64,17 +64,17 @@ pub trait Dialect {
     fn opening(head: &Head, choice: u32, usage_follows: bool) -> Option<String>;
 
     /// A chunk with more text. `offset` is the number of code points of this choice that came before.
-    fn delta(head: &Head, choice: u32, text: &str, logprobs: Option<(&[TokenLogprob], usize)>, usage_follows: bool)
-    -> String;
-
-    /// The chunk that ends a choice; the last one carries the receipt.
-    fn finish(
+    fn delta(
         head: &Head,
         choice: u32,
-        reason: FinishReason,
-        receipt: Option<&Receipt>,
+        text: &str,
+        logprobs: Option<(&[TokenLogprob], usize)>,
         usage_follows: bool,
     ) -> String;
+
+    /// The chunk that ends a choice; the last one carries the receipt.
+    fn finish(head: &Head, choice: u32, reason: FinishReason, receipt: Option<&Receipt>, usage_follows: bool)
+    -> String;
 
     /// The chunk with the usage.
     fn usage(head: &Head, usage: Usage) -> String;

@@ -82,7 +82,9 @@ async fn wrong_types_and_ranges_name_the_field() {
     }
     let both = json!({"max_tokens": 5, "max_completion_tokens": 6});
     assert_eq!(refused(&server, both).await["param"], "max_tokens");
-    server.json(CHAT, json!({"messages": [{"role": "user", "content": "a"}], "tools": [{}], "tool_choice": "none"})).await;
+    server
+        .json(CHAT, json!({"messages": [{"role": "user", "content": "a"}], "tools": [{}], "tool_choice": "none"}))
+        .await;
 }
 
 #[tokio::test]
@@ -159,7 +161,7 @@ async fn large_bodies_and_large_schemas() {
 #[tokio::test]
 async fn deep_nesting_breaks_nothing() {
     let server = server().await;
-    let deep = format!("{}{}", "{\"a\":".repeat(100_000), "1".to_owned() + &"}".repeat(100_000));
+    let deep = format!("{}{}", "{\"a\":".repeat(50_000), "1".to_owned() + &"}".repeat(50_000));
     let body = format!(r#"{{"messages":[{{"role":"user","content":"a","x":{deep}}}],"metadata":{deep}}}"#);
     assert_eq!(server.post(CHAT, body).await.status(), 200);
     let body = format!(r#"{{"messages":{deep}}}"#);

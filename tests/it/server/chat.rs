@@ -85,9 +85,11 @@ async fn a_stream_has_the_shape_that_clients_expect() {
     assert_eq!(end["choices"][0]["delta"], json!({}));
     assert_eq!(end["choices"][0]["finish_reason"], "stop");
     assert_eq!(end["espalier"]["verdict"], "satisfied");
-    assert!(chunks[..chunks.len() - 1].iter().all(|chunk| {
-        chunk["choices"][0]["finish_reason"].is_null() && chunk.get("espalier").is_none()
-    }));
+    assert!(
+        chunks[..chunks.len() - 1]
+            .iter()
+            .all(|chunk| { chunk["choices"][0]["finish_reason"].is_null() && chunk.get("espalier").is_none() })
+    );
 }
 
 #[tokio::test]
@@ -95,7 +97,8 @@ async fn usage_comes_last_and_only_if_asked_for() {
     let server = saying("Hello").await;
     let options = json!({"stream": true, "stream_options": {"include_usage": true}});
     let events = server.events(CHAT, ask(options)).await;
-    let chunks: Vec<Value> = events[..events.len() - 1].iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
+    let chunks: Vec<Value> =
+        events[..events.len() - 1].iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
     let (usage, rest) = chunks.split_last().unwrap();
     assert_eq!(usage["choices"], json!([]));
     assert_eq!(usage["usage"]["completion_tokens"], 2);
@@ -123,16 +126,22 @@ async fn several_choices_and_their_logprobs() {
     let mut streamed = asked;
     streamed["stream"] = true.into();
     let events = server.events(CHAT, ask(streamed)).await;
-    let chunks: Vec<Value> = events[..events.len() - 1].iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
+    let chunks: Vec<Value> =
+        events[..events.len() - 1].iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
     for index in 0..3 {
-        let of_choice: Vec<_> = chunks.iter().map(|chunk| &chunk["choices"][0]).filter(|c| c["index"] == index).collect();
+        let of_choice: Vec<_> =
+            chunks.iter().map(|chunk| &chunk["choices"][0]).filter(|c| c["index"] == index).collect();
         assert_eq!(of_choice[0]["delta"]["role"], "assistant");
         let text: String = of_choice.iter().filter_map(|choice| choice["delta"]["content"].as_str()).collect();
         assert_eq!(text, "Hello");
         assert_eq!(of_choice[1]["logprobs"]["content"][0]["token"], "He");
         assert_eq!(of_choice.last().unwrap()["finish_reason"], "stop");
     }
-    assert_eq!(chunks.iter().filter(|chunk| chunk.get("espalier").is_some()).count(), 1, "one receipt, on the last end");
+    assert_eq!(
+        chunks.iter().filter(|chunk| chunk.get("espalier").is_some()).count(),
+        1,
+        "one receipt, on the last end"
+    );
     assert!(chunks.last().unwrap().get("espalier").is_some());
 }
 
@@ -202,7 +211,12 @@ async fn failures_before_and_in_the_middle_of_a_stream() {
 async fn backends_that_break_the_protocol_are_our_fault() {
     let steps: [fn(&espalier::backend::Job) -> Vec<Step>; 3] = [
         |_| vec![Step::Say(Event::Started { prompt_tokens: 1 })],
-        |job| answer(job, "x", FinishReason::Stop).into_iter().filter(|s| !matches!(s, Step::Say(Event::Finished { .. }))).collect(),
+        |job| {
+            answer(job, "x", FinishReason::Stop)
+                .into_iter()
+                .filter(|s| !matches!(s, Step::Say(Event::Finished { .. })))
+                .collect()
+        },
         |_| vec![Step::Say(Event::Text { choice: 3, text: "x".into(), logprobs: vec![] })],
     ];
     for script in steps {

@@ -54,7 +54,7 @@ const WRONG: &[(&str, &str)] = &[
     ("[[models]]\npath = \"a\"\nthreads = 4294967296", "4294967296"),
     ("[[models]]\npath = \"a\"\nlayers = 4", "layers"),
     ("[limits]\nqueue = 0", "queue"),
-    ("[limits]\nbody_bytes = 1e3", "body_bytes"),
+    ("[limits]\nbody_bytes = 1.5", "body_bytes"),
     ("[limits]\nspeed = 1", "speed"),
     ("[log]\nlevel = \"loud\"", "loud"),
     ("[log]\nformat = \"xml\"", "xml"),

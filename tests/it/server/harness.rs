@@ -49,10 +49,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    pub async fn serve(
-        self,
-        script: impl Fn(&Job) -> Result<Vec<Step>, Failure> + Send + Sync + 'static,
-    ) -> Server {
+    pub async fn serve(self, script: impl Fn(&Job) -> Result<Vec<Step>, Failure> + Send + Sync + 'static) -> Server {
         let engine = self.masks.then(|| Engine::new(Arc::new(byte_vocabulary())));
         let backend = Arc::new(Scripted::new(MODEL, engine, script));
         let app = Arc::new(App {
@@ -162,5 +159,7 @@ pub async fn error_of(response: reqwest::Response, status: u16, what: &str) -> V
 
 pub fn events(text: &str) -> Vec<String> {
     let lines = text.split("\n\n").filter(|part| !part.is_empty() && !part.starts_with(':'));
-    lines.map(|event| event.strip_prefix("data: ").unwrap_or_else(|| panic!("not an event: {event:?}")).to_owned()).collect()
+    lines
+        .map(|event| event.strip_prefix("data: ").unwrap_or_else(|| panic!("not an event: {event:?}")).to_owned())
+        .collect()
 }

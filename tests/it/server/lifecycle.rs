@@ -129,12 +129,20 @@ async fn a_handler_that_panics_answers_all_the_same() {
 async fn a_connection_serves_many_requests_and_a_broken_one_none() {
     let server = hanging(Setup::default()).await;
     let mut socket = TcpStream::connect(server.address).await.unwrap();
-    socket.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    socket
+        .write_all(
+            b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        )
+        .await
+        .unwrap();
     let mut text = String::new();
     socket.read_to_string(&mut text).await.unwrap();
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2);
     let mut socket = TcpStream::connect(server.address).await.unwrap();
-    socket.write_all(format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{").as_bytes()).await.unwrap();
+    socket
+        .write_all(format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{").as_bytes())
+        .await
+        .unwrap();
     drop(socket);
     assert_eq!(server.get("/health").await.status(), 200);
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod chat;
+mod commands;
 mod completions;
 mod configuration;
 mod harness;
