@@ -8,14 +8,24 @@
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
 //! | [`matcher`] | an automaton against a vocabulary: which tokens may come next |
 //! | [`inference`] | requests, messages, events: plain data |
-//! | [`backend`] | what answers a request |
+//! | `backend` | what answers a request |
+//! | `wire` | vendors' protocols as data |
+//! | `gateway` | the life of one request |
+//! | `config` | the configuration file |
+//! | `server` | the HTTP server |
 
 pub mod automaton;
 #[cfg(feature = "server")]
 pub mod backend;
+#[cfg(feature = "server")]
+pub mod config;
 pub mod frontend;
+#[cfg(feature = "server")]
+pub mod gateway;
 pub mod inference;
 pub mod matcher;
-pub mod schema;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod vocab;
-pub mod schema;
+#[cfg(feature = "server")]
+pub mod wire;
