@@ -10,7 +10,7 @@
 //! | [`backend`] | what answers a request |
 
 pub mod automaton;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "llama"))]
 pub mod backend;
 pub mod frontend;
 pub mod inference;
