@@ -17,7 +17,7 @@
 //!   unless the caller knows better (`generation_config.json`, `eos_token_id`).
 //! - Ids that nobody claims are special tokens without bytes.
 //!
-//! Cost: about 0.1 s for 128,000 tokens, most of it the JSON of the merges, which are skipped.
+//! Cost: 0.12 s for Qwen 3's 151,669 tokens, the merges (which are skipped over) and the trie included.
 //!
 //! Sources: the `tokenizers` crate (decoders and added vocabulary), which also judges this room in the tests.
 

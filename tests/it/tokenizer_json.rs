@@ -173,10 +173,9 @@ fn end_tokens_are_the_special_ones_with_a_known_name() {
 }
 
 fn tiny(decoder: &str, model: &str) -> String {
+    let before = r#""pre_tokenizer": {"type": "ByteLevel"}"#;
     let added = r#"[{"id": 9, "content": "</s>", "special": true}, {"id": 5, "content": "Ġ", "special": false}]"#;
-    format!(
-        r#"{{"added_tokens": {added}, "pre_tokenizer": {{"type": "ByteLevel"}}, "decoder": {decoder}, "model": {model}}}"#
-    )
+    format!(r#"{{"added_tokens": {added}, {before}, "decoder": {decoder}, "model": {model}}}"#)
 }
 
 fn load(json: &str, options: &TokenizerOptions) -> Result<Vocabulary, TokenizerError> {
