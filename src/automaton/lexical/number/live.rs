@@ -71,9 +71,7 @@ impl Query<'_> {
         }
         let region = &self.regions[interval.region as usize];
         let more = i64::from(m.length) - 1;
-        let cut = |lead: i64| {
-            !(whole.0..=whole.1).contains(&lead) && self.across(interval, region, m, lead - more)
-        };
+        let cut = |lead: i64| !(whole.0..=whole.1).contains(&lead) && self.across(interval, region, m, lead - more);
         region.dense
             || whole.0 <= whole.1 && self.inside(region, m, whole.0 - more, whole.1 - more)
             || cut(part.0)
