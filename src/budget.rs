@@ -2,8 +2,8 @@
 //!
 //! [`Limits`] says how much of each there is; a [`Budget`] is what is left of one of them while something is spent on
 //! it. Running out is an error that names the limit with its number, before generation starts; nothing is cut short
-//! silently. A limit is on our work, not on what callers mean, so each is far above what real constraints need (the
-//! largest schema of MaskBench has some 60 kB).
+//! silently. A limit is on our work, not on what callers mean, so each is meant to lie far above what real constraints
+//! need.
 
 use std::fmt;
 

@@ -346,6 +346,14 @@ struct Tabled {
     interval: Interval,
 }
 
+impl Half {
+    /// Numbers of any magnitude are in.
+    #[inline]
+    pub fn is_unbounded(&self) -> bool {
+        self.intervals.last().is_some_and(|interval| interval.upper.is_none())
+    }
+}
+
 impl Region {
     /// Some number is in.
     pub fn possible(&self) -> bool {
