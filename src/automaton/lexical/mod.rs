@@ -2,6 +2,7 @@
 
 mod charset;
 pub mod ecma;
+pub mod escape;
 mod expr;
 mod strings;
 

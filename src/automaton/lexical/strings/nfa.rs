@@ -110,8 +110,9 @@ impl Nfa {
     pub fn new(ast: &Ast) -> Result<Self, PatternError> {
         let mut builder = Builder::default();
         let accept = builder.push(State::Accept)?;
-        let searched = if begins_at_start(ast) { None } else { Some(builder.node(&CharSet::all())) };
-        let mut entry = builder.compile(&trimmed(ast), accept)?;
+        let ast = trimmed(&unanchored(ast));
+        let searched = if begins_at_start(&ast) { None } else { Some(builder.node(&CharSet::all())) };
+        let mut entry = builder.compile(&ast, accept)?;
         if let Some(node) = searched {
             entry = builder.search_loop(node, entry)?;
         }
@@ -146,6 +147,32 @@ fn begins_at_start(ast: &Ast) -> bool {
         Ast::Alternation(parts) => parts.iter().all(begins_at_start),
         Ast::Repeat { body, min, .. } => *min > 0 && begins_at_start(body),
         _ => false,
+    }
+}
+
+/// The same language without `^` before, or `$` behind, a repeat of everything: `^[^]*x[^]*$` is `x`.
+fn unanchored(ast: &Ast) -> Ast {
+    let everything = |part: &Ast| match part {
+        Ast::Repeat { body, max: None, .. } => **body == Ast::Class(CharSet::all()),
+        _ => false,
+    };
+    match ast {
+        Ast::Alternation(parts) => Ast::Alternation(parts.iter().map(unanchored).collect()),
+        Ast::Concat(parts) => {
+            let mut parts = &parts[..];
+            if let [Ast::Start, rest @ ..] = parts
+                && rest.first().is_some_and(everything)
+            {
+                parts = rest;
+            }
+            if let [rest @ .., Ast::End] = parts
+                && rest.last().is_some_and(everything)
+            {
+                parts = rest;
+            }
+            Ast::concat(parts.to_vec())
+        }
+        _ => ast.clone(),
     }
 }
 

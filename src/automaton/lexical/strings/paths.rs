@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
 use rustc_hash::FxHashMap;
 
 use super::super::expr::Expr;
@@ -89,6 +90,30 @@ impl StringDfa {
             }
         }
         None
+    }
+
+    /// Whether some character of the range (surrogates aside) can follow a text that is whole characters.
+    pub fn can_follow(&mut self, state: StrState, low: u32, high: u32) -> bool {
+        [(low, high.min(0xD7FF)), (low.max(0xE000), high)].into_iter().any(|(low, high)| {
+            let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return false };
+            low <= high && Utf8Sequences::new(low, high).any(|sequence| self.can_read(state, sequence.as_slice()))
+        })
+    }
+
+    fn can_read(&mut self, state: StrState, ranges: &[Utf8Range]) -> bool {
+        let Some((range, rest)) = ranges.split_first() else { return true };
+        let mut byte = range.start;
+        loop {
+            if self.step(state, byte).is_some_and(|next| self.can_read(next, rest)) {
+                return true;
+            }
+            let class = usize::from(self.product.class_of[usize::from(byte)]);
+            let last = self.product.first[class] + (self.product.sizes[class] - 1) as u8;
+            if last >= range.end {
+                return false;
+            }
+            byte = last + 1;
+        }
     }
 
     /// A lower bound on the bytes that complete the text.
