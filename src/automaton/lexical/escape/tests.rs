@@ -112,7 +112,7 @@ fn random_walks_over_raw_bytes_end_in_texts_of_the_language() {
                 // Escapes are rare among the bytes, so that they are preferred here.
                 let escapes: Vec<_> = live.iter().filter(|(byte, _)| *byte == b'\\' || state.phase() > 7).collect();
                 let all: Vec<_> = live.iter().collect();
-                let from = if !escapes.is_empty() && random(&mut seed) % 2 == 0 { escapes } else { all };
+                let from = if !escapes.is_empty() && random(&mut seed).is_multiple_of(2) { escapes } else { all };
                 let &(byte, next) = from[random(&mut seed) % from.len()];
                 body.push(byte);
                 match next {

@@ -61,11 +61,11 @@ impl StringDfa {
     /// bytes, a rare control character as six). `None` if `state` is none of this language's live states, or if the
     /// search exceeds its budget, which takes a least length of about 100,000.
     pub fn shortest(&mut self, state: StrState) -> Option<Vec<u8>> {
-        if let [Expr::Atom(Part::Literals(list))] = self.rule.conditions[..] {
-            if self.rule.top == 0 {
-                let cost = |tail: &&[u8]| tail.iter().map(|&byte| json_cost(byte)).sum::<u32>();
-                return self.product.tails(state.dfa, list).min_by_key(cost).map(<[u8]>::to_vec);
-            }
+        if let [Expr::Atom(Part::Literals(list))] = self.rule.conditions[..]
+            && self.rule.top == 0
+        {
+            let cost = |tail: &&[u8]| tail.iter().map(|&byte| json_cost(byte)).sum::<u32>();
+            return self.product.tails(state.dfa, list).min_by_key(cost).map(<[u8]>::to_vec);
         }
         let mut reached: FxHashMap<StrState, (u32, StrState, u8)> = FxHashMap::from_iter([(state, (0, state, 0))]);
         let mut queue = BinaryHeap::from([(Reverse(self.least(state)), 0, state)]);
