@@ -14,7 +14,7 @@
 //! | `server` | the HTTP server |
 
 pub mod automaton;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "llama"))]
 pub mod backend;
 #[cfg(feature = "server")]
 pub mod config;

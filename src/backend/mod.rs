@@ -3,6 +3,8 @@
 //! A [`Backend`] takes a [`Job`] and answers with [`Event`]s over a channel. Dropping the receiver abandons the job:
 //! the backend frees what it holds at its next step.
 
+#[cfg(feature = "llama")]
+pub mod llama;
 pub mod scripted;
 
 use std::sync::Arc;

@@ -1,0 +1,297 @@
+//! One choice of an answer: its tokens, what may come next, and what was told of it.
+//!
+//! ```text
+//! tokens :  prompt ............ | answer ...........
+//!           0            prompt ^                  ^ tokens.len()
+//! told   :  answer tokens whose text went out; with log-probabilities, forced tokens wait for their logits
+//! ```
+//! How many of the tokens are in the KV cache is the cache's to know. A choice may lose its place there and be decoded
+//! again from the start: nothing in it changes by that.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    fast_forward,
+    sampler::{Sampler, Scratch},
+    softmax::Row,
+    stop::{Found, Stops},
+    text::{Outgoing, Piece},
+    tokenizer::Tokenizer,
+};
+use crate::{
+    inference::{Failure, FailureKind, FinishReason, Request, TokenLogprob},
+    matcher::{Matcher, Program},
+    vocab::{TokenId, TokenKind, TokenMask},
+};
+
+/// What all choices of a model share.
+pub(super) struct Model {
+    pub tokenizer: Tokenizer,
+    /// Tokens that the model's maker never wants sampled.
+    pub suppressed: Vec<TokenId>,
+    /// Most tokens of one sequence, prompt and answer.
+    pub context: usize,
+    pub fast_forward: bool,
+}
+
+pub(super) struct Choice {
+    pub job: u64,
+    pub index: u32,
+    pub tokens: Vec<TokenId>,
+    pub prompt: usize,
+    /// Of the answer's tokens, those that were not sampled.
+    pub forced: u32,
+    told: usize,
+    most: usize,
+    logprobs: Option<u8>,
+    sampler: Sampler,
+    outgoing: Outgoing,
+    stops: Stops,
+    constraint: Option<Constrained>,
+    ending: Option<FinishReason>,
+}
+
+/// The constraint's side of a choice.
+struct Constrained {
+    program: Arc<Program>,
+    /// None while it is with the masker.
+    matcher: Option<Matcher>,
+    /// What may come after the last token, if it is known already.
+    mask: Option<Arc<TokenMask>>,
+    /// The state after some bytes of the answer, to tell whether it may end where a stop text begins.
+    behind: (usize, Matcher),
+    spent: Duration,
+}
+
+impl Choice {
+    /// A choice with nothing written yet. What its constraint forces at the beginning is written at once.
+    pub fn new(
+        (job, index): (u64, u32),
+        request: &Request,
+        program: Option<&Arc<Program>>,
+        prompt: &[TokenId],
+        seed: u64,
+        model: &Model,
+    ) -> Self {
+        let room = model.context - prompt.len();
+        let constraint = program.map(|program| Constrained {
+            program: program.clone(),
+            matcher: Some(program.matcher()),
+            mask: None,
+            behind: (0, program.matcher()),
+            spent: Duration::ZERO,
+        });
+        let mut choice = Self {
+            job,
+            index,
+            tokens: prompt.to_vec(),
+            prompt: prompt.len(),
+            forced: 0,
+            told: 0,
+            most: request.output.max_tokens.map_or(room, |most| room.min(most as usize)),
+            logprobs: request.output.logprobs,
+            sampler: Sampler::new(&request.sampling, &model.suppressed, seed, index, prompt),
+            outgoing: Outgoing::new(constraint.is_some()),
+            stops: Stops::new(&request.output.stop),
+            constraint,
+            ending: None,
+        };
+        choice.advance(model);
+        choice
+    }
+
+    /// Tokens of the answer so far.
+    pub fn written(&self) -> usize {
+        self.tokens.len() - self.prompt
+    }
+
+    /// How many of the tokens must be in the KV cache before anything more happens.
+    pub fn wanted(&self) -> usize {
+        self.tokens.len() - usize::from(self.ending.is_some())
+    }
+
+    /// How many of the first tokens need not be decoded if they are in a cache: those whose logits nobody needs.
+    pub fn reusable(&self) -> usize {
+        match self.logprobs {
+            Some(_) => (self.prompt + self.told).min(self.tokens.len()) - 1,
+            None => self.tokens.len() - 1,
+        }
+    }
+
+    /// Everything was told and nothing more comes.
+    pub fn is_over(&self) -> bool {
+        self.ending.is_some() && self.told == self.written()
+    }
+
+    /// The logits after the token at `position` are needed.
+    pub fn needs_logits(&self, position: usize) -> bool {
+        let next = position + 1;
+        match next == self.tokens.len() {
+            true => self.ending.is_none(),
+            false => self.logprobs.is_some() && next >= self.prompt + self.told,
+        }
+    }
+
+    /// Time spent on masks and the like since the last call.
+    pub fn take_mask_time(&mut self) -> Duration {
+        self.constraint.as_mut().map_or(Duration::ZERO, |constraint| std::mem::take(&mut constraint.spent))
+    }
+
+    /// The matcher, if its mask is needed and not known yet.
+    pub fn lend_matcher(&mut self) -> Option<Matcher> {
+        let constraint = self.constraint.as_mut().filter(|_| self.ending.is_none())?;
+        if constraint.mask.is_some() { None } else { constraint.matcher.take() }
+    }
+
+    /// The matcher comes back with its mask.
+    pub fn take_mask(&mut self, matcher: Matcher, mask: Arc<TokenMask>, took: Duration) {
+        if let Some(constraint) = &mut self.constraint {
+            constraint.matcher = Some(matcher);
+            constraint.mask = Some(mask);
+            constraint.spent += took;
+        }
+    }
+
+    /// Takes the logits after the token at `position`: the next token is drawn, or, if it is forced, told.
+    ///
+    /// # Errors
+    /// A constraint that allows nothing, or refuses what its own mask allows.
+    pub fn take_logits(
+        &mut self,
+        position: usize,
+        logits: &[f32],
+        model: &Model,
+        scratch: &mut Scratch,
+    ) -> Result<(), Failure> {
+        let next = position + 1;
+        if next == self.tokens.len() {
+            return self.draw(logits, model, scratch);
+        }
+        if next == self.prompt + self.told {
+            let token = self.tokens[next];
+            let logprob = self.logprob(token, logits, model, scratch);
+            self.tell(token, logprob, model);
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, logits: &[f32], model: &Model, scratch: &mut Scratch) -> Result<(), Failure> {
+        let mask = self.constraint.as_mut().and_then(|constraint| constraint.mask.take());
+        if mask.is_none() && self.constraint.is_some() {
+            return Err(self.broken("no mask was made"));
+        }
+        let drawn = self.sampler.draw(logits, mask.as_deref(), scratch);
+        let token = drawn.map_err(|_| self.broken("no token can come next"))?;
+        if let Some(constraint) = &mut self.constraint {
+            let start = Instant::now();
+            let accepted = constraint.matcher.as_mut().map(|matcher| matcher.accept(token));
+            constraint.spent += start.elapsed();
+            if !matches!(accepted, Some(Ok(()))) {
+                return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
+            }
+        }
+        if model.tokenizer.vocabulary().kind(token) == TokenKind::EndOfGeneration {
+            self.ending = Some(FinishReason::Stop);
+            return Ok(());
+        }
+        let logprob = self.logprob(token, logits, model, scratch);
+        self.write(token);
+        self.tell(token, logprob, model);
+        self.advance(model);
+        Ok(())
+    }
+
+    fn write(&mut self, token: TokenId) {
+        self.tokens.push(token);
+        self.sampler.written(token);
+    }
+
+    /// After a token, or at the beginning: writes what is forced, and finds out whether the answer is complete.
+    fn advance(&mut self, model: &Model) {
+        let room = self.most - self.written();
+        let start = Instant::now();
+        if let Some(Constrained { matcher: Some(matcher), mask, spent, .. }) = &mut self.constraint {
+            let taken = match model.fast_forward && room > 0 {
+                true => fast_forward::take(matcher, &model.tokenizer, &self.tokens, room),
+                false => Vec::new(),
+            };
+            if matcher.is_accepting() {
+                let vocabulary = model.tokenizer.vocabulary();
+                let next = matcher.mask();
+                if next.iter().all(|token| vocabulary.kind(token) == TokenKind::EndOfGeneration) {
+                    self.ending = Some(FinishReason::Stop);
+                }
+                *mask = Some(next);
+            }
+            *spent += start.elapsed();
+            self.forced += taken.len() as u32;
+            for token in taken {
+                self.write(token);
+                if self.logprobs.is_none() {
+                    self.tell(token, None, model);
+                }
+            }
+        }
+        if self.ending.is_none() && self.written() >= self.most {
+            self.ending = Some(FinishReason::Length);
+        }
+    }
+
+    fn tell(&mut self, token: TokenId, logprob: Option<TokenLogprob>, model: &Model) {
+        self.told += 1;
+        let vocabulary = model.tokenizer.vocabulary();
+        let bytes = if vocabulary.kind(token) == TokenKind::Text { vocabulary.bytes(token) } else { &[] };
+        self.outgoing.push(bytes, logprob);
+    }
+
+    /// What can be sent now, and the reason if this was the last of it.
+    pub fn flush(&mut self) -> (Option<Piece>, Option<FinishReason>) {
+        let constraint = &mut self.constraint;
+        let answer = self.outgoing.bytes();
+        let may_end = |place: usize| constraint.as_mut().is_none_or(|constraint| constraint.may_end(answer, place));
+        match self.stops.search(answer, may_end) {
+            Found::Stop(place) => (self.outgoing.finish(place), Some(FinishReason::Stop)),
+            Found::Clear(_) if self.is_over() => {
+                let end = self.outgoing.bytes().len();
+                (self.outgoing.finish(end), self.ending)
+            }
+            Found::Clear(place) => (self.outgoing.release(place), None),
+        }
+    }
+
+    fn logprob(&self, token: TokenId, logits: &[f32], model: &Model, scratch: &mut Scratch) -> Option<TokenLogprob> {
+        let alternatives = self.logprobs?;
+        let row = Row::free(logits);
+        let max = row.max();
+        let total = max + row.sum(max, 1.0, &mut scratch.sums).ln() as f32;
+        let bytes = |token| model.tokenizer.vocabulary().bytes(token).to_vec();
+        let top = row.top(usize::from(alternatives), f32::NEG_INFINITY);
+        Some(TokenLogprob {
+            token,
+            bytes: bytes(token),
+            logprob: logits[token as usize] - total,
+            top: top.into_iter().map(|c| (c.token, bytes(c.token), c.logit - total)).collect(),
+        })
+    }
+
+    fn broken(&self, what: &str) -> Failure {
+        let place = format!("at token {} (byte {}) of the answer", self.written(), self.outgoing.bytes().len());
+        let whose = if self.constraint.is_some() { "the constraint's mask" } else { "the model's output" };
+        Failure::new(FailureKind::Internal, format!("{whose} is broken {place}: {what}"))
+    }
+}
+
+impl Constrained {
+    /// The first `place` bytes of the answer satisfy the constraint as they stand.
+    fn may_end(&mut self, answer: &[u8], place: usize) -> bool {
+        if place < self.behind.0 {
+            self.behind = (0, self.program.matcher());
+        }
+        let (at, matcher) = &mut self.behind;
+        *at += matcher.accept_bytes(&answer[*at..place]);
+        *at == place && matcher.is_accepting()
+    }
+}

@@ -1,0 +1,102 @@
+//! The thread that makes requests ready for the worker: chat template, tokens, the constraint's first state.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    time::Instant,
+};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    choice::{Choice, Model},
+    job::{Job, Ticket},
+    prompt,
+    template::ChatTemplate,
+    worker::Message,
+};
+use crate::{
+    backend,
+    inference::{Event, Failure, FailureKind},
+};
+
+/// What callers want.
+pub(super) enum Order {
+    Answer { job: backend::Job, events: UnboundedSender<Event>, ticket: Ticket },
+    Shutdown(Instant),
+}
+
+pub(super) struct Intake {
+    pub model: Arc<Model>,
+    pub template: ChatTemplate,
+    pub orders: mpsc::Receiver<Order>,
+    pub worker: mpsc::Sender<Message>,
+}
+
+impl Intake {
+    /// Works until it is told to shut down, or nobody can order any more.
+    pub fn run(self) {
+        let mut next = 0;
+        while let Ok(order) = self.orders.recv() {
+            match order {
+                Order::Answer { job, events, ticket } => {
+                    next += 1;
+                    self.answer(next, &job, events, ticket);
+                }
+                Order::Shutdown(deadline) => {
+                    // If the worker is gone already, nothing is left to shut down.
+                    let _ = self.worker.send(Message::Shutdown(deadline));
+                    break;
+                }
+            }
+        }
+        while let Ok(Order::Answer { events, .. }) = self.orders.try_recv() {
+            let failure = Failure::new(FailureKind::ShuttingDown, "the server is going down");
+            let _ = events.send(Event::Failed(failure));
+        }
+    }
+
+    fn answer(&self, id: u64, job: &backend::Job, events: UnboundedSender<Event>, ticket: Ticket) {
+        // A bug in one constraint's automaton must not end the intake.
+        let made = catch_unwind(AssertUnwindSafe(|| self.prepare(id, job)));
+        let broken = |_| Err(Failure::new(FailureKind::Internal, "the constraint failed before the first token"));
+        let failure = match made.unwrap_or_else(broken) {
+            Ok((choices, echo)) => {
+                let job = Job::new(events.clone(), ticket, choices.len() as u32, echo);
+                match self.worker.send(Message::Start(job, choices)) {
+                    Ok(()) => return,
+                    Err(_) => Failure::new(FailureKind::Internal, "the local model has stopped working; see the log"),
+                }
+            }
+            Err(failure) => failure,
+        };
+        // A receiver that is gone does not want to know.
+        let _ = events.send(Event::Failed(failure));
+    }
+
+    fn prepare(&self, id: u64, job: &backend::Job) -> Result<(Vec<Choice>, Option<String>), Failure> {
+        let request = &job.request;
+        if request.constraint.is_some() && job.program.is_none() {
+            return Err(Failure::new(FailureKind::Internal, "the request has a constraint, but none was compiled"));
+        }
+        let refuse = |param: &str, message: &str| {
+            Err(Failure { param: Some(param.to_owned()), ..Failure::new(FailureKind::BadRequest, message) })
+        };
+        if request.output.echo && request.output.logprobs.is_some() {
+            return refuse("echo", "echo together with logprobs is not supported");
+        }
+        if request.output.choices == 0 {
+            return refuse("n", "at least one choice must be asked for");
+        }
+        let size = self.model.tokenizer.vocabulary().len();
+        if request.sampling.logit_bias.iter().any(|(token, _)| *token as usize >= size) {
+            return refuse("logit_bias", &format!("the model's vocabulary has {size} tokens"));
+        }
+        let prompt = prompt::tokens(request, &self.model.tokenizer, &self.template, self.model.context)?;
+        let seed = request.sampling.seed.unwrap_or_else(rand::random);
+        let choice = |index| {
+            Choice::new((id, index), request, job.program.as_ref(), &prompt.tokens, seed, &self.model)
+        };
+        Ok(((0..request.output.choices).map(choice).collect(), prompt.echo))
+    }
+}
