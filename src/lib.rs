@@ -3,6 +3,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`vocab`] | tokens, the token trie, sets of tokens |
+//! | [`schema`] | JSON Schema, and exact numbers |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
 //! | [`matcher`] | an automaton against a vocabulary: which tokens may come next |

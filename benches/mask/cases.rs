@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, ensure};
+use espalier::vocab::{TokenizerOptions, Vocabulary};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokenizers::Tokenizer;
@@ -31,6 +32,7 @@ struct Test {
 
 /// One schema with its instances.
 pub struct Case {
+    pub id: String,
     pub schema: String,
     pub instances: Vec<Instance>,
 }
@@ -54,10 +56,21 @@ pub fn read_all(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Chooses, orders and tokenises the cases, and returns their ids in that order.
-pub fn prepare(args: &Args, out: &Path) -> anyhow::Result<Vec<String>> {
+/// What the parent keeps of the cases.
+pub struct Prepared {
+    /// In the order in which they come.
+    pub ids: Vec<String>,
+    pub texts: usize,
+    /// Texts that the engines get in another form than written: the tokenizer normalises, or puts a space before them.
+    pub misspelt: usize,
+}
+
+/// Chooses, orders and tokenises the cases.
+pub fn prepare(args: &Args, out: &Path) -> anyhow::Result<Prepared> {
     let failed = |error| anyhow!("{} is not a tokenizer.json: {error}", args.tokenizer.display());
-    let tokenizer = Tokenizer::from_bytes(read_all(&args.tokenizer)?).map_err(failed)?;
+    let json = read_all(&args.tokenizer)?;
+    let tokenizer = Tokenizer::from_bytes(&json).map_err(failed)?;
+    let vocabulary = Vocabulary::from_tokenizer_json("bench", &json, &TokenizerOptions::default())?;
     let mut lines = Vec::new();
     for (number, line) in open(&args.cases)?.lines().enumerate() {
         let line = line.with_context(|| format!("cannot read {}", args.cases.display()))?;
@@ -72,17 +85,27 @@ pub fn prepare(args: &Args, out: &Path) -> anyhow::Result<Vec<String>> {
     eprintln!("tokenising {} cases", lines.len());
     let mut writer = Writer::create(out)?;
     writer.number(lines.len() as u64)?;
-    for line in &lines {
+    let mut prepared = Prepared { ids: Vec::new(), texts: 0, misspelt: 0 };
+    for line in lines {
+        writer.text(&line.id)?;
         writer.text(line.schema.get())?;
         writer.number(line.tests.len() as u64)?;
         for test in &line.tests {
             let encoding = tokenizer.encode_fast(test.text.as_str(), false).map_err(|error| anyhow!("{error}"))?;
             writer.number(u64::from(test.valid))?;
             writer.list(encoding.get_ids())?;
+            let spelt: Vec<u8> = encoding.get_ids().iter().flat_map(|id| vocabulary.bytes(*id)).copied().collect();
+            prepared.texts += 1;
+            prepared.misspelt += usize::from(spelt != test.text.as_bytes());
         }
+        prepared.ids.push(line.id);
     }
     writer.finish()?;
-    Ok(lines.into_iter().map(|line| line.id).collect())
+    if prepared.misspelt > 0 {
+        let Prepared { texts, misspelt, .. } = prepared;
+        eprintln!("{misspelt} of {texts} texts are not spelt by their tokens as they are written");
+    }
+    Ok(prepared)
 }
 
 /// Not the first ones: the file is sorted by source.
@@ -136,13 +159,13 @@ impl Cases {
             return Ok(None);
         }
         self.done += 1;
-        let schema = self.reader.text()?;
+        let (id, schema) = (self.reader.text()?, self.reader.text()?);
         let count = self.reader.number()?;
         let mut instances = Vec::with_capacity(count as usize);
         for _ in 0..count {
             let valid = self.reader.number()? == 1;
             instances.push(Instance { valid, tokens: self.reader.list()? });
         }
-        Ok(Some(Case { schema, instances }))
+        Ok(Some(Case { id, schema, instances }))
     }
 }

@@ -20,6 +20,9 @@
 //! Choices in favour of the peer: its matchers are cloned (deeply, untimed) from the one that has computed the first
 //! mask already, and it gets the JSON slices that its authors recommend.
 //!
+//! A token's time is counted up to 4.2 s. A schema that takes more than 15 minutes (MaskBench's limit) ends the bench with
+//! its id.
+//!
 //! How: the parent tokenises the texts once and writes them to a temporary folder; for each engine and pass it executes
 //! itself, the passes of the engines in turn; the children write raw times, the parent makes the report.
 
@@ -31,6 +34,7 @@ mod machine;
 mod pass;
 mod report;
 mod stats;
+mod watch;
 
 use std::{
     path::{Path, PathBuf},
@@ -73,7 +77,7 @@ impl Drop for Scratch {
 fn parent(args: &Args) -> anyhow::Result<()> {
     let scratch = Scratch::new()?;
     let prepared = scratch.0.join("cases");
-    let ids = cases::prepare(args, &prepared)?;
+    let cases = cases::prepare(args, &prepared)?;
     let mut runs: Vec<report::Runs> = args.engines.iter().map(|engine| report::Runs::new(*engine)).collect();
     for number in 0..args.passes {
         // Turn and turn about, so that a machine that slows down slows both.
@@ -92,7 +96,7 @@ fn parent(args: &Args) -> anyhow::Result<()> {
     for run in &mut runs {
         run.isolated = child(args, &prepared, &scratch.0, run.engine, Pass::Isolated)?.0.pop();
     }
-    let report = report::make(args, &ids, &runs)?;
+    let report = report::make(args, &cases, &runs)?;
     report::print(&report);
     if let Some(path) = &args.report {
         let text = serde_json::to_string_pretty(&report)? + "\n";

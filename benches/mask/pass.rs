@@ -14,6 +14,7 @@ use crate::{
     cases::{Case, Cases, Instance, read_all},
     engines::{Espalier, Llguidance, NotCompiled, Step, Subject},
     machine,
+    watch::Watch,
 };
 
 /// What one pass found out about all cases, in their order.
@@ -24,7 +25,7 @@ pub struct Results {
 pub struct CaseResult {
     pub outcome: Outcome,
     /// Time to the first mask, in nanoseconds; of no meaning if it did not compile.
-    pub ttfm: u32,
+    pub ttfm: u64,
     pub instances: Vec<InstanceResult>,
 }
 
@@ -91,8 +92,9 @@ fn one_pass<S: Subject>(subject: &mut S, child: &Child, label: &str, writer: &mu
     let mut cases = Cases::open(&child.prepared)?;
     let total = cases.total();
     writer.number(total)?;
-    let (mut done, mut said) = (0, Instant::now());
+    let (mut done, mut said, watch) = (0, Instant::now(), Watch::start(label));
     while let Some(case) = cases.next()? {
+        watch.now_at(&case.id);
         if child.pass == Pass::Isolated {
             subject.empty_caches();
         }
@@ -117,8 +119,8 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
 }
 
-fn nanoseconds(start: Instant) -> u32 {
-    u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX)
+fn nanoseconds(start: Instant) -> u64 {
+    start.elapsed().as_nanos() as u64
 }
 
 fn one_case<S: Subject>(subject: &S, case: &Case) -> CaseResult {
@@ -156,7 +158,7 @@ fn one_instance<S: Subject>(mut answer: S::Instance, valid: bool, tokens: &[u32]
     for &token in tokens {
         let start = Instant::now();
         last = S::step(&mut answer, token);
-        times.push(nanoseconds(start));
+        times.push(u32::try_from(nanoseconds(start)).unwrap_or(u32::MAX));
         if last != Step::Allowed {
             break;
         }
@@ -174,7 +176,7 @@ fn write(writer: &mut Writer, result: &CaseResult) -> anyhow::Result<()> {
     };
     writer.number(kind)?;
     writer.text(message)?;
-    writer.number(u64::from(result.ttfm))?;
+    writer.number(result.ttfm)?;
     writer.number(result.instances.len() as u64)?;
     for instance in &result.instances {
         for number in [instance.valid, instance.accepted, instance.disagreed] {
@@ -213,7 +215,7 @@ fn read_case(reader: &mut Reader) -> anyhow::Result<CaseResult> {
         2 => Outcome::Error(message),
         _ => Outcome::Panicked(message),
     };
-    let ttfm = u32::try_from(reader.number()?)?;
+    let ttfm = reader.number()?;
     let count = reader.number()?;
     let mut instances = Vec::with_capacity(count as usize);
     for _ in 0..count {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     args::{Args, EngineName},
+    cases::Prepared,
     machine,
     pass::{CaseResult, Memory, Outcome, Results},
     stats,
@@ -27,7 +28,8 @@ impl Runs {
     }
 }
 
-pub fn make(args: &Args, ids: &[String], runs: &[Runs]) -> anyhow::Result<Value> {
+pub fn make(args: &Args, prepared: &Prepared, runs: &[Runs]) -> anyhow::Result<Value> {
+    let ids = &prepared.ids;
     // Averages flatter an engine that refuses the hard schemas, so there is also a column over those that all compile.
     let common: Vec<bool> = (0..ids.len())
         .map(|index| runs.iter().all(|run| matches!(run.cold[0].cases[index].outcome, Outcome::Compiled)))
@@ -45,6 +47,8 @@ pub fn make(args: &Args, ids: &[String], runs: &[Runs]) -> anyhow::Result<Value>
             "order": args.order,
             "cold_passes": args.passes,
             "schemas": ids.len(),
+            "texts": prepared.texts,
+            "texts_that_the_tokens_do_not_spell": prepared.misspelt,
             "schemas_compiled_by_all": common.iter().filter(|common| **common).count(),
         },
         "machine": machine::describe(),
@@ -93,11 +97,11 @@ fn copy(case: &CaseResult) -> CaseResult {
 
 /// TBM and TTFM over the cases that are `counted`.
 fn times(results: &Results, least: &Results, counted: &[bool]) -> Value {
-    let tbm = |results: &Results| -> Vec<u32> {
+    let tbm = |results: &Results| -> Vec<u64> {
         let cases = results.cases.iter().zip(counted).filter(|(_, counted)| **counted);
-        cases.flat_map(|(case, _)| &case.instances).flat_map(|it| it.times.iter().copied()).collect()
+        cases.flat_map(|(case, _)| &case.instances).flat_map(|it| it.times.iter().copied().map(u64::from)).collect()
     };
-    let ttfm = |results: &Results| -> Vec<u32> {
+    let ttfm = |results: &Results| -> Vec<u64> {
         let cases = results.cases.iter().zip(counted).filter(|(_, counted)| **counted);
         cases.filter(|(case, _)| case.outcome == Outcome::Compiled).map(|(case, _)| case.ttfm).collect()
     };
@@ -188,6 +192,13 @@ pub fn print(report: &Value) {
                 }
             }
             println!();
+            if let (Some(lower), Some(higher)) = (figures["p99"].as_f64(), figures["p99.9"].as_f64())
+                && lower > higher
+            {
+                println!(
+                    "{name:<12}{pass:<10}{what}: p99 of one pass is above p99.9 of the least of all: the machine was busy"
+                );
+            }
         }
     }
     for (name, engine) in engines {

@@ -22,7 +22,7 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 /// In microseconds, to the nanosecond: average and percentiles of `times`; `p99.9` and `max` of `tail`, which holds the
 /// same measurements, each at its least over several passes. The percentile p is the value at index `n * p / 100` of the
 /// sorted list, as MaskBench has it.
-pub fn distribution(mut times: Vec<u32>, mut tail: Vec<u32>) -> Value {
+pub fn distribution(mut times: Vec<u64>, mut tail: Vec<u64>) -> Value {
     let mut object = Map::new();
     object.insert("count".into(), times.len().into());
     if times.is_empty() || tail.is_empty() {
@@ -30,12 +30,12 @@ pub fn distribution(mut times: Vec<u32>, mut tail: Vec<u32>) -> Value {
     }
     times.sort_unstable();
     tail.sort_unstable();
-    let sum: u64 = times.iter().map(|time| u64::from(*time)).sum();
+    let sum: u64 = times.iter().sum();
     object.insert("avg".into(), microseconds(sum as f64 / times.len() as f64));
     for (name, share) in PERCENTILES {
         let sorted = if share > 99.0 { &tail } else { &times };
         let index = ((sorted.len() as f64 * share / 100.0) as usize).min(sorted.len() - 1);
-        object.insert(name.into(), microseconds(f64::from(sorted[index])));
+        object.insert(name.into(), microseconds(sorted[index] as f64));
     }
     Value::Object(object)
 }

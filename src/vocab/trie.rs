@@ -29,7 +29,7 @@ pub struct TokenTrie {
 }
 
 impl TokenTrie {
-    /// Takes tokens that stand for at least one byte, in any order.
+    /// Takes tokens in any order. Those without bytes stand at the root.
     pub fn new<'a>(tokens: impl Iterator<Item = (TokenId, &'a [u8])>) -> Self {
         let mut sorted: Vec<(&[u8], TokenId)> = tokens.map(|(id, bytes)| (bytes, id)).collect();
         sorted.sort_unstable();
@@ -74,6 +74,16 @@ impl TokenTrie {
     pub fn tokens_below(&self, node: u32) -> &[TokenId] {
         let TrieNode { next, tokens, .. } = self.nodes[node as usize];
         &self.ids[tokens as usize..self.tokens_from(next)]
+    }
+
+    /// The tokens without bytes.
+    pub fn tokens_at_root(&self) -> &[TokenId] {
+        &self.ids[..self.tokens_from(0)]
+    }
+
+    /// Every token.
+    pub fn all_tokens(&self) -> &[TokenId] {
+        &self.ids
     }
 
     /// Bytes of the longest token.
