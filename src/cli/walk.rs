@@ -37,7 +37,8 @@ pub(super) fn walk(matcher: &mut Matcher, vocabulary: &Vocabulary, random: &mut 
     let mut text = Vec::new();
     for step in 0..most {
         let mask = matcher.mask();
-        let weighted = mask.iter().map(|token| (token, weight(vocabulary, token, step, most)));
+        let weighted =
+            mask.iter().map(|token| (token, weight(vocabulary, token, text.last(), step as f64 / most as f64)));
         let Some(token) = draw(weighted.collect(), random) else { return Walk::Stuck(text) };
         if vocabulary.kind(token) == TokenKind::EndOfGeneration {
             return Walk::Finished(text);
@@ -62,13 +63,17 @@ fn draw(weighted: Vec<(TokenId, f64)>, random: &mut Random) -> Option<TokenId> {
 }
 
 /// Readable characters are likely, and the longer the answer the more likely is what closes something.
-fn weight(vocabulary: &Vocabulary, token: TokenId, step: usize, most: usize) -> f64 {
-    let haste = 1.0 + 200.0 * (step as f64 / most as f64);
+///
+/// `progress`: the part of the walk that is behind, 0 to 1.
+fn weight(vocabulary: &Vocabulary, token: TokenId, before: Option<&u8>, progress: f64) -> f64 {
+    let haste = 1.0 + 200.0 * progress;
     if vocabulary.kind(token) == TokenKind::EndOfGeneration {
         return 40.0 * haste;
     }
     match vocabulary.bytes(token).first() {
         Some(b'"' | b'}' | b']') => 2.0 * haste,
+        // Numbers with exponents are mostly beyond what other programs can read.
+        Some(b'e' | b'E') if before.is_some_and(u8::is_ascii_digit) => 0.01,
         Some(b'a'..=b'z' | b'{' | b'[') => 1.0,
         Some(b'0'..=b'9' | b'A'..=b'Z') => 0.5,
         Some(b' ') => 0.3,

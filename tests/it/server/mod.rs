@@ -5,5 +5,6 @@ mod chat;
 mod commands;
 mod completions;
 mod configuration;
+mod engine;
 mod harness;
 mod lifecycle;
