@@ -33,7 +33,7 @@ pub(super) const DEFAULT_MODEL: Known = Known {
 pub(super) struct Store {
     /// The folder of fetched models; by default .espalier/models if there is a folder .espalier here, else
     /// $XDG_DATA_HOME/espalier/models
-    #[arg(long, value_name = "FOLDER", env = "ESPALIER_MODELS")]
+    #[arg(long, value_name = "FOLDER", env = "ESPALIER_MODELS", global = true)]
     models_dir: Option<PathBuf>,
 }
 
