@@ -55,10 +55,16 @@ def assert_answers(server):
     assert status == 200 and set(json.loads(body["choices"][0]["message"]["content"])) >= {"name", "age"}, body
 
 
-def open_stream(server, body):
+def send_stream(server, body):
     connection = server.connect()
     connection.request("POST", "/v1/chat/completions", json.dumps({"model": server.model_id(), "stream": True, **body}),
                        {"content-type": "application/json"})
+    return connection
+
+
+def open_stream(server, body):
+    """A stream whose answer has begun."""
+    connection = send_stream(server, body)
     return connection, connection.getresponse()
 
 
@@ -185,11 +191,13 @@ def test_half_a_request_blocks_nobody(server):
 
 def test_clients_that_go_away_free_their_sequences(server):
     for _ in range(3):
-        streams = [open_stream(server, LONG) for _ in range(6)]
-        for _, answer in streams[:4]:
-            assert answer.readline().startswith(b"data: ")
+        streams = [open_stream(server, LONG) for _ in range(4)]
+        waiting = [send_stream(server, LONG) for _ in range(2)]
         for connection, answer in streams:
+            assert answer.readline().startswith(b"data: ")
             answer.close()
+            connection.close()
+        for connection in waiting:
             connection.close()
     began = time.monotonic()
     assert_answers(server)
