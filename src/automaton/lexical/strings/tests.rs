@@ -1,1 +1,3 @@
+//! String languages against brute force and against validators that are not ours.
+
 
