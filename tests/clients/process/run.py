@@ -20,6 +20,7 @@ PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string", "maxLength": 20}, "age": {"type": "integer", "minimum": 0, "maximum": 130}},
     "required": ["name", "age"],
+    "additionalProperties": False,
 }
 
 
@@ -51,7 +52,7 @@ def assert_error(answer, status, code=None, words=()):
 
 def assert_answers(server):
     """The server is well: it gives a constrained answer."""
-    status, _, body = server.chat({"response_format": as_format(PERSON), "max_tokens": 80})
+    status, _, body = server.chat({"response_format": as_format(PERSON), "max_tokens": 200})
     assert status == 200 and set(json.loads(body["choices"][0]["message"]["content"])) >= {"name", "age"}, body
 
 
@@ -223,7 +224,7 @@ def test_a_client_that_goes_away_without_a_stream(server):
 def test_more_requests_than_sequences(server):
     results = []
     threads = [threading.Thread(target=lambda: results.append(server.chat({"response_format": as_format(PERSON),
-                                                                           "max_tokens": 80})))
+                                                                           "max_tokens": 200})))
                for _ in range(12)]
     for thread in threads:
         thread.start()
