@@ -30,12 +30,13 @@ def serving(today):
 def masks(today):
     tokenizer = os.environ.get("TOKENIZER") or str(SHARED / "tokenizers" / "llama-3.1.tokenizer.json.gz")
     cases = os.environ.get("CASES") or str(SHARED / "maskbench" / "maskbench-open.jsonl.gz")
-    if not (ROOT / "benches" / "mask.rs").exists():
-        say("SKIPPED the mask benchmark: benches/mask.rs is not there")
+    if not (ROOT / "benches" / "mask" / "main.rs").exists():
+        say("SKIPPED the mask benchmark: benches/mask is not there")
     elif not (os.path.exists(tokenizer) and os.path.exists(cases)):
         say(f"SKIPPED the mask benchmark: {tokenizer} or {cases} is not there; set TOKENIZER and CASES")
     else:
-        report = RECORD / f"{today}-mask.json"
+        names = [os.path.basename(path).split(".tokenizer")[0].split(".jsonl")[0] for path in (tokenizer, cases)]
+        report = RECORD / f"{today}-mask-{names[0]}-{names[1]}.json"
         must("Masks", ["cargo", "bench", "--bench", "mask", "--", "--tokenizer", tokenizer, "--cases", cases,
                        "--report", report], 4 * 3600, show=True)
 

@@ -1,3 +1,5 @@
+//! Decimals against a second arithmetic.
+
 use std::{
     io::Write,
     process::{Command, Stdio},

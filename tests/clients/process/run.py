@@ -20,6 +20,7 @@ PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string", "maxLength": 20}, "age": {"type": "integer", "minimum": 0, "maximum": 130}},
     "required": ["name", "age"],
+    "additionalProperties": False,
 }
 
 
@@ -51,14 +52,20 @@ def assert_error(answer, status, code=None, words=()):
 
 def assert_answers(server):
     """The server is well: it gives a constrained answer."""
-    status, _, body = server.chat({"response_format": as_format(PERSON), "max_tokens": 80})
+    status, _, body = server.chat({"response_format": as_format(PERSON), "max_tokens": 200})
     assert status == 200 and set(json.loads(body["choices"][0]["message"]["content"])) >= {"name", "age"}, body
 
 
-def open_stream(server, body):
+def send_stream(server, body):
     connection = server.connect()
     connection.request("POST", "/v1/chat/completions", json.dumps({"model": server.model_id(), "stream": True, **body}),
                        {"content-type": "application/json"})
+    return connection
+
+
+def open_stream(server, body):
+    """A stream whose answer has begun."""
+    connection = send_stream(server, body)
     return connection, connection.getresponse()
 
 
@@ -185,11 +192,13 @@ def test_half_a_request_blocks_nobody(server):
 
 def test_clients_that_go_away_free_their_sequences(server):
     for _ in range(3):
-        streams = [open_stream(server, LONG) for _ in range(6)]
-        for _, answer in streams[:4]:
-            assert answer.readline().startswith(b"data: ")
+        streams = [open_stream(server, LONG) for _ in range(4)]
+        waiting = [send_stream(server, LONG) for _ in range(2)]
         for connection, answer in streams:
+            assert answer.readline().startswith(b"data: ")
             answer.close()
+            connection.close()
+        for connection in waiting:
             connection.close()
     began = time.monotonic()
     assert_answers(server)
@@ -215,7 +224,7 @@ def test_a_client_that_goes_away_without_a_stream(server):
 def test_more_requests_than_sequences(server):
     results = []
     threads = [threading.Thread(target=lambda: results.append(server.chat({"response_format": as_format(PERSON),
-                                                                           "max_tokens": 80})))
+                                                                           "max_tokens": 200})))
                for _ in range(12)]
     for thread in threads:
         thread.start()

@@ -212,7 +212,7 @@ def test_logit_bias_bans_a_token_but_never_the_last_one(client, model):
     answer = client.chat.completions.create(
         model=model, messages=ASK, response_format=as_format({"const": "yes"}), max_tokens=20,
         logit_bias={str(token): -100 for token in range(300)})
-    assert answer.choices[0].message.content == '"yes"'
+    assert json.loads(answer.choices[0].message.content) == "yes"
 
 
 def test_completions(client, model):

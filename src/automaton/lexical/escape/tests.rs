@@ -1,3 +1,5 @@
+//! Escapes against the plain text that they stand for.
+
 use std::sync::Arc;
 
 use super::super::{Expr, LengthBounds, StringAtom, StringCache, StringDfa};

@@ -1,3 +1,5 @@
+//! String languages against brute force and against validators that are not ours.
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
