@@ -18,9 +18,9 @@
 pub mod automaton;
 #[cfg(any(feature = "server", feature = "llama"))]
 pub mod backend;
+pub mod budget;
 #[cfg(feature = "server")]
 pub mod config;
-pub mod budget;
 pub mod frontend;
 #[cfg(feature = "server")]
 pub mod gateway;

@@ -19,13 +19,7 @@ impl From<SchemaError> for Diagnostic {
             SchemaErrorKind::Unsupported => DiagnosticKind::Unsupported,
             SchemaErrorKind::TooLarge => DiagnosticKind::TooLarge,
         };
-        Self {
-            kind,
-            message: error.message,
-            pointer: error.pointer,
-            position: error.position,
-            hint: error.hint,
-        }
+        Self { kind, message: error.message, pointer: error.pointer, position: error.position, hint: error.hint }
     }
 }
 

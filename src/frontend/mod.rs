@@ -40,13 +40,21 @@ pub enum Whitespace {
 }
 
 /// How generation chooses among valid answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     pub key_order: KeyOrder,
     pub whitespace: Whitespace,
+    /// Characters are escaped only where they must be, and numbers have no exponent where one can be avoided.
+    pub plain: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { key_order: KeyOrder::default(), whitespace: Whitespace::default(), plain: true }
+    }
 }
 
 impl Policy {
     /// Accepts every valid text: what a check uses.
-    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible };
+    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false };
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    automaton::lexical::unescape::{self, Unescaped},
+    automaton::lexical::unescape::{self, Spelling, Unescaped},
     vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
 };
 
@@ -51,8 +51,11 @@ pub struct Content {
 /// The pack of one vocabulary.
 pub struct Pack {
     vocabulary: Arc<Vocabulary>,
-    bodies: Mutex<FxHashMap<(u32, u32), Arc<BodyTokens>>>,
+    bodies: Mutex<FxHashMap<BodyKey, Arc<BodyTokens>>>,
 }
+
+/// A node of the trie, a position in a body, and how characters are written.
+type BodyKey = (u32, u32, Spelling);
 
 /// The whole trie, in [`Pack::body`].
 pub const ROOT: u32 = u32::MAX;
@@ -63,7 +66,8 @@ const MAX_BODIES: usize = 4_096;
 impl Pack {
     pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
         let pack = Self { vocabulary, bodies: Mutex::default() };
-        pack.body(ROOT, 0);
+        pack.body(ROOT, 0, Spelling::Any);
+        pack.body(ROOT, 0, Spelling::Shortest);
         pack
     }
 
@@ -72,12 +76,12 @@ impl Pack {
     }
 
     /// The tokens below `node` (what comes after its last byte), from position `at` inside a string's body.
-    pub fn body(&self, node: u32, at: u32) -> Arc<BodyTokens> {
-        let key = (node, at);
+    pub fn body(&self, node: u32, at: u32, spelling: Spelling) -> Arc<BodyTokens> {
+        let key = (node, at, spelling);
         if let Some(found) = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return found.clone();
         }
-        let made = Arc::new(self.make_body(node, at));
+        let made = Arc::new(self.make_body(key));
         let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
         if bodies.len() >= MAX_BODIES {
             bodies.clear();
@@ -86,7 +90,7 @@ impl Pack {
         made
     }
 
-    fn make_body(&self, node: u32, at: u32) -> BodyTokens {
+    fn make_body(&self, (node, at, spelling): BodyKey) -> BodyTokens {
         let trie = self.vocabulary.trie();
         let (skip, tokens) = match node {
             ROOT => (0, trie.all_tokens()),
@@ -98,7 +102,7 @@ impl Pack {
         let mut by_content: FxHashMap<Box<[u8]>, u32> = FxHashMap::default();
         for &token in tokens {
             let bytes = &self.vocabulary.bytes(token)[skip..];
-            match read_body(bytes, at) {
+            match read_body(bytes, at, spelling) {
                 // The token that ends at the node itself is the walk's business.
                 _ if bytes.is_empty() => {}
                 Body::Dead => {}
@@ -116,7 +120,8 @@ impl Pack {
             }
         }
         let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
-        let contents = texts.into_iter().map(|(text, tokens)| Content { text, after: TokenTrie::new(tokens.into_iter()) });
+        let contents =
+            texts.into_iter().map(|(text, tokens)| Content { text, after: TokenTrie::new(tokens.into_iter()) });
         let inside = match inside.len() > self.vocabulary.len() / 256 {
             true => {
                 let mut mask = TokenMask::new(self.vocabulary.len());
@@ -142,12 +147,18 @@ enum Body {
     Dead,
     Inside,
     /// The text before the quote, escapes undone, and where the quote stands.
-    Crosses { content: Box<[u8]>, quote: usize },
+    Crosses {
+        content: Box<[u8]>,
+        quote: usize,
+    },
 }
 
-fn read_body(bytes: &[u8], mut at: u32) -> Body {
+fn read_body(bytes: &[u8], mut at: u32, spelling: Spelling) -> Body {
     let mut content = Vec::new();
     for (index, byte) in bytes.iter().enumerate() {
+        if spelling == Spelling::Shortest && !unescape::is_shortest(at, *byte) {
+            return Body::Dead;
+        }
         match unescape::step(at, *byte) {
             Unescaped::Dead => return Body::Dead,
             Unescaped::Inside(next) => at = next,

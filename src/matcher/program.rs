@@ -8,7 +8,7 @@ use super::{Matcher, pack::Pack, walk};
 use crate::{
     automaton::{
         json::{Machine, State, Style},
-        lexical::StringCache,
+        lexical::{StringCache, unescape::Spelling},
     },
     frontend::{Constraint, Diagnostic, DiagnosticKind, KeyOrder, Policy, Whitespace, json_schema},
     vocab::{TokenMask, Vocabulary},
@@ -61,7 +61,8 @@ impl Engine {
         let style = Style {
             ordered: policy.key_order == KeyOrder::Schema,
             spaced: policy.whitespace == Whitespace::Flexible,
-            plain_numbers: policy.whitespace == Whitespace::Compact,
+            plain_numbers: policy.plain,
+            spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
         };
         let mut machine = Machine::new(set, strings.clone(), style);
         let satisfiable = machine.satisfiable();

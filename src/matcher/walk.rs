@@ -69,7 +69,7 @@ impl Walk<'_> {
     /// Adds the tokens below a node of the vocabulary's trie, from inside a string that may hold any text.
     fn body(&mut self, state: State, node: u32, at: u32) {
         let pack = self.pack;
-        let tokens = pack.body(node, at);
+        let tokens = pack.body(node, at, self.machine.spelling());
         tokens.inside.add_to(self.mask);
         match state.lex {
             Lex::Key(key) => self.cross_key(state, &key, &tokens),

@@ -34,8 +34,13 @@ impl Draft {
         let since = match keyword {
             "const" | "contains" | "propertyNames" => Self::V6,
             "if" | "then" | "else" => Self::V7,
-            "dependentRequired" | "dependentSchemas" | "unevaluatedProperties" | "unevaluatedItems" | "minContains"
-            | "maxContains" | "$anchor" => Self::V2019,
+            "dependentRequired"
+            | "dependentSchemas"
+            | "unevaluatedProperties"
+            | "unevaluatedItems"
+            | "minContains"
+            | "maxContains"
+            | "$anchor" => Self::V2019,
             "$recursiveRef" => return matches!(self, Self::V2019 | Self::Undeclared),
             "prefixItems" | "$dynamicRef" => Self::V2020,
             _ => Self::V4,

@@ -321,7 +321,8 @@ mod tests {
 
     #[test]
     fn faults_have_a_place() {
-        for (text, line, column) in [("{\n \"a\": }", 2, 7), ("[1,", 1, 4), ("{\"é\":1,\"é\":2}", 1, 11), ("\"\\ud800\"", 1, 8)]
+        for (text, line, column) in
+            [("{\n \"a\": }", 2, 7), ("[1,", 1, 4), ("{\"é\":1,\"é\":2}", 1, 11), ("\"\\ud800\"", 1, 8)]
         {
             let error = Document::parse(text).expect_err(text);
             assert_eq!(error.position, Some((line, column)), "{text}: {error}");

@@ -59,28 +59,58 @@ pub struct Literals {
 pub enum Keyword {
     Type(TypeSet),
     Literals(Literals),
-    Minimum { value: Decimal, exclusive: bool },
-    Maximum { value: Decimal, exclusive: bool },
+    Minimum {
+        value: Decimal,
+        exclusive: bool,
+    },
+    Maximum {
+        value: Decimal,
+        exclusive: bool,
+    },
     MultipleOf(Decimal),
     /// In code points.
-    Length { min: u32, max: Option<u32> },
+    Length {
+        min: u32,
+        max: Option<u32>,
+    },
     Pattern(Arc<str>),
     /// `properties`, `patternProperties` and, for keys that neither names, `additionalProperties`.
-    Properties { named: Vec<(Box<str>, SchemaId)>, patterns: Vec<(Arc<str>, SchemaId)>, rest: Option<SchemaId> },
+    Properties {
+        named: Vec<(Box<str>, SchemaId)>,
+        patterns: Vec<(Arc<str>, SchemaId)>,
+        rest: Option<SchemaId>,
+    },
     Required(Vec<Box<str>>),
-    PropertyCount { min: u32, max: Option<u32> },
+    PropertyCount {
+        min: u32,
+        max: Option<u32>,
+    },
     PropertyNames(SchemaId),
     DependentRequired(Vec<(Box<str>, Vec<Box<str>>)>),
     DependentSchemas(Vec<(Box<str>, SchemaId)>),
     /// `prefixItems` and, for what comes after them, `items`.
-    Items { prefix: Vec<SchemaId>, rest: Option<SchemaId> },
-    ItemCount { min: u32, max: Option<u32> },
-    Contains { schema: SchemaId, min: u32, max: Option<u32> },
+    Items {
+        prefix: Vec<SchemaId>,
+        rest: Option<SchemaId>,
+    },
+    ItemCount {
+        min: u32,
+        max: Option<u32>,
+    },
+    Contains {
+        schema: SchemaId,
+        min: u32,
+        max: Option<u32>,
+    },
     AllOf(Vec<SchemaId>),
     AnyOf(Vec<SchemaId>),
     OneOf(Vec<SchemaId>),
     Not(SchemaId),
-    If { condition: SchemaId, then: Option<SchemaId>, otherwise: Option<SchemaId> },
+    If {
+        condition: SchemaId,
+        then: Option<SchemaId>,
+        otherwise: Option<SchemaId>,
+    },
     Ref(SchemaId),
 }
 

@@ -11,15 +11,50 @@ use super::{
 
 /// Words that demand nothing of a value, in any draft.
 const ANNOTATIONS: &[&str] = &[
-    "$comment", "$defs", "$id", "$schema", "$vocabulary", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "id",
-    "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "definitions",
-    "contentEncoding", "contentMediaType", "contentSchema",
+    "$comment",
+    "$defs",
+    "$id",
+    "$schema",
+    "$vocabulary",
+    "$anchor",
+    "$dynamicAnchor",
+    "$recursiveAnchor",
+    "id",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "example",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "definitions",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
 ];
 
 /// Formats of the specifications. Others are annotations.
 const STANDARD_FORMATS: &[&str] = &[
-    "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri",
-    "uri-reference", "iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer", "regex",
+    "date-time",
+    "date",
+    "time",
+    "duration",
+    "email",
+    "idn-email",
+    "hostname",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "uri",
+    "uri-reference",
+    "iri",
+    "iri-reference",
+    "uuid",
+    "uri-template",
+    "json-pointer",
+    "relative-json-pointer",
+    "regex",
 ];
 
 impl SchemaSet {
@@ -353,7 +388,9 @@ impl Reader {
                     Value::Array(_) if keyword != "dependentSchemas" => {
                         required.push((key.clone(), members.names(keyword, *value)?));
                     }
-                    Value::String(name) if keyword == "dependencies" => required.push((key.clone(), vec![name.clone()])),
+                    Value::String(name) if keyword == "dependencies" => {
+                        required.push((key.clone(), vec![name.clone()]))
+                    }
                     _ if keyword == "dependentRequired" => {
                         return Err(members.invalid(keyword, "an object of arrays of strings"));
                     }
@@ -398,7 +435,11 @@ impl Reader {
         match members.get("uniqueItems").map(|id| members.document.value(id)) {
             None | Some(Value::Bool(false)) => {}
             Some(Value::Bool(true)) => {
-                return Err(members.error(SchemaErrorKind::Unsupported, "uniqueItems", "uniqueItems is not enforced yet"));
+                return Err(members.error(
+                    SchemaErrorKind::Unsupported,
+                    "uniqueItems",
+                    "uniqueItems is not enforced yet",
+                ));
             }
             Some(_) => return Err(members.invalid("uniqueItems", "true or false")),
         }
@@ -448,11 +489,45 @@ const UNENFORCED: &[&str] =
 
 /// Keywords that are enforced.
 const KNOWN: &[&str] = &[
-    "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
-    "maxLength", "pattern", "format", "properties", "patternProperties", "additionalProperties", "required",
-    "minProperties", "maxProperties", "propertyNames", "dependencies", "dependentRequired", "dependentSchemas",
-    "prefixItems", "items", "additionalItems", "minItems", "maxItems", "contains", "minContains", "maxContains",
-    "uniqueItems", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "$ref",
+    "type",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "propertyNames",
+    "dependencies",
+    "dependentRequired",
+    "dependentSchemas",
+    "prefixItems",
+    "items",
+    "additionalItems",
+    "minItems",
+    "maxItems",
+    "contains",
+    "minContains",
+    "maxContains",
+    "uniqueItems",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "$ref",
 ];
 
 fn numeric(members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
@@ -494,9 +569,8 @@ fn numeric(members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaE
 /// A whole number that fits.
 fn whole(number: &Decimal) -> Option<u32> {
     let zeros = u32::try_from(number.exponent()).ok()?;
-    let digits = number.digits().iter().try_fold(0u32, |value, digit| {
-        value.checked_mul(10)?.checked_add(u32::from(*digit))
-    });
+    let digits =
+        number.digits().iter().try_fold(0u32, |value, digit| value.checked_mul(10)?.checked_add(u32::from(*digit)));
     digits?.checked_mul(10u32.checked_pow(zeros)?)
 }
 

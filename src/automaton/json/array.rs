@@ -101,6 +101,19 @@ impl Tables {
         plan
     }
 
+    /// A watching item's plan, narrowed to values after which the array can still be completed.
+    pub fn narrowed_item(&mut self, plan: PlanId, array: Array, position: u32) -> Option<PlanId> {
+        let key = (plan, array, position);
+        if let Some(known) = self.narrowed_items.get(&key) {
+            return *known;
+        }
+        let alike_from = self.array_shapes[array.shape as usize].alike_from;
+        let next = position.saturating_add(1).min(alike_from);
+        let narrowed = self.narrowed(plan, &mut |tables, rest| tables.array_live(Array { rest, ..array }, next));
+        self.narrowed_items.insert(key, narrowed);
+        narrowed
+    }
+
     fn make_item_plan(&mut self, array: Array, position: u32) -> Option<PlanId> {
         let count = position.saturating_add(1);
         let rest = self.specs.substitute(array.rest, |atom| match *atom {

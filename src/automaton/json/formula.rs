@@ -128,7 +128,8 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
             (0, [only]) => *only,
             (0, _) => {
                 // A part that stands twice can never be the only one.
-                let twice: Vec<Formula> = open.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+                let twice: Vec<Formula> =
+                    open.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
                 if twice.is_empty() {
                     return self.intern(Node::One(open.into()));
                 }

@@ -273,9 +273,8 @@ impl Tables {
     }
 
     fn any_key_feasible(&mut self, outlook: &Outlook, violating: Option<(SchemaId, u32)>) -> bool {
-        let known = (0..outlook.shape.known.len() as u32).filter(|index| {
-            !self.specs.bits.contains(outlook.point.seen, *index)
-        });
+        let known =
+            (0..outlook.shape.known.len() as u32).filter(|index| !self.specs.bits.contains(outlook.point.seen, *index));
         let known: Vec<u32> = known.collect();
         known.into_iter().any(|index| self.key_feasible(outlook, Some(index), violating))
             || self.key_feasible(outlook, None, violating)
@@ -294,9 +293,9 @@ impl Tables {
             for index in 0..shape.patterns.len() {
                 classes.push((0..shape.patterns.len()).map(|other| other == index).collect());
             }
-            return classes.iter().any(|matches| {
-                self.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None)
-            });
+            return classes
+                .iter()
+                .any(|matches| self.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None));
         };
         let known = &shape.known[index as usize];
         if refused.contains(&known.text) || point.only_free || known.order < point.from {

@@ -177,9 +177,7 @@ impl Lowering {
     fn of_string(&mut self, keyword: &Keyword, at: (SchemaId, u32)) -> Formula {
         match keyword {
             Keyword::Length { min: 0, max: None } => Formula::TRUE,
-            Keyword::Length { .. } | Keyword::Pattern(_) => {
-                self.formulas.atom(Atom::Keyword(at.0, at.1))
-            }
+            Keyword::Length { .. } | Keyword::Pattern(_) => self.formulas.atom(Atom::Keyword(at.0, at.1)),
             _ => Formula::TRUE,
         }
     }

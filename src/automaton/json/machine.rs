@@ -6,18 +6,18 @@ use rustc_hash::FxHashMap;
 
 use super::{
     array::Array,
+    formula::Formula,
     frame::{ArrayFrame, Container, Frame, FrameId, Frames, Mark, ONLY_FREE, ObjectFrame},
     intern::{BitSets, Texts},
     lower::{Atom, Kind},
-    object::{FreeKeys, KeyClass},
+    object::{FreeKeys, KeyClass, Known, Object, Shape},
     spec::{Spec, SpecId},
     tables::Tables,
 };
 use crate::{
     automaton::lexical::{
-        BodyState, BodyStep, NumberState, StrState, StringCache,
-        body_step,
-        unescape::{self, Unescaped},
+        BodyState, BodyStep, NumberState, StrState, StringCache, body_step,
+        unescape::{self, Spelling, Unescaped},
     },
     schema::SchemaSet,
 };
@@ -29,8 +29,9 @@ pub struct Style {
     pub ordered: bool,
     /// Whitespace may stand wherever JSON allows it; without, nowhere.
     pub spaced: bool,
-    /// Numbers without exponents.
+    /// Numbers without exponents, and how characters are written.
     pub plain_numbers: bool,
+    pub spelling: Spelling,
 }
 
 /// Where a document stands: the innermost open container, and what within it is being read.
@@ -48,10 +49,20 @@ pub enum Lex {
     /// After `[`: a value or the end.
     FirstItem,
     /// Inside `null`, `false` or `true`: the demand on it, and how many bytes were read.
-    Literal { spec: SpecId, kind: Kind, at: u8 },
-    Number { number: u32, state: NumberState },
+    Literal {
+        spec: SpecId,
+        kind: Kind,
+        at: u8,
+    },
+    Number {
+        number: u32,
+        state: NumberState,
+    },
     /// Inside a string, by its language.
-    String { language: u32, body: BodyState },
+    String {
+        language: u32,
+        body: BodyState,
+    },
     /// After `{`: a key or the end.
     FirstKey,
     /// After `,` in an object: a key is due.
@@ -131,6 +142,11 @@ impl Machine {
     /// How much has been built so far, in table entries.
     pub fn size(&self) -> usize {
         self.tables.size() + self.frames.len()
+    }
+
+    /// How characters are written.
+    pub fn spelling(&self) -> Spelling {
+        self.style.spelling
     }
 
     /// Where the frames end now, for [`Machine::forget_since`].
@@ -236,7 +252,7 @@ impl Machine {
 
     fn string(&mut self, frame: FrameId, language: u32, body: BodyState, byte: u8) -> Option<State> {
         let strings = &self.tables.languages[language as usize];
-        match body_step(strings, body, byte) {
+        match body_step(strings, body, byte, self.style.spelling) {
             BodyStep::Dead => None,
             BodyStep::Stay(body) => Some(State { frame, lex: Lex::String { language, body } }),
             BodyStep::Close(at) => self.close_string(frame, language, at),
@@ -266,14 +282,8 @@ impl Machine {
 
     fn open_object(&mut self, parent: FrameId, spec: SpecId) -> Option<State> {
         let object = self.tables.object(spec);
-        let frame = ObjectFrame {
-            object,
-            seen: BitSets::EMPTY,
-            others: Frames::NO_OTHERS,
-            count: 0,
-            from: 0,
-            waiting: None,
-        };
+        let frame =
+            ObjectFrame { object, seen: BitSets::EMPTY, others: Frames::NO_OTHERS, count: 0, from: 0, waiting: None };
         let live = self.tables.object_live(frame.point());
         live.then(|| self.push(parent, Container::Object(frame), Lex::FirstKey))
     }
@@ -327,7 +337,10 @@ impl Machine {
     /// The demand on one more item.
     fn next_item(&mut self, frame: FrameId) -> Option<SpecId> {
         let Container::Array(array) = self.frames.get(frame).container else { return None };
-        let plan = self.tables.item_plan(array.array, array.position)?;
+        let mut plan = self.tables.item_plan(array.array, array.position)?;
+        if self.tables.get_plan(plan).is_watching() {
+            plan = self.tables.narrowed_item(plan, array.array, array.position)?;
+        }
         Some(self.tables.get_plan(plan).value)
     }
 
@@ -421,8 +434,9 @@ impl Machine {
             }
             after.from = order + 1;
         }
-        let plan = self.tables.key_plan(object.object, class)?;
-        let (value, rest, watching) = {
+        let decided = self.without_skipped(object, &shape, after.from)?;
+        let plan = self.tables.key_plan(decided, class)?;
+        let (mut value, rest, watching) = {
             let plan = self.tables.get_plan(plan);
             (plan.value, plan.rest, plan.is_watching())
         };
@@ -442,17 +456,36 @@ impl Machine {
         if (!trivial || shape.counted || self.style.ordered) && !self.tables.object_live(after.point()) {
             return None;
         }
+        if watching {
+            let plan = self.tables.narrowed_key(plan, after.point())?;
+            value = self.tables.get_plan(plan).value;
+            after.waiting = Some(plan);
+        }
         Some((after, value))
     }
 
+    /// The object, decided about the keys of lower order than `from` that have not come and now cannot.
+    fn without_skipped(&mut self, object: &ObjectFrame, shape: &Shape, from: u32) -> Option<Object> {
+        let mut after = object.object;
+        if !self.style.ordered || self.tables.specs.get(after.rest).is_trivial() {
+            return Some(after);
+        }
+        let passed = |(index, known): &(usize, &Known)| {
+            (object.from..from.saturating_sub(1)).contains(&known.order)
+                && !self.tables.specs.bits.contains(object.seen, *index as u32)
+        };
+        let skipped: Vec<u32> = shape.known.iter().enumerate().filter(passed).map(|(_, known)| known.text).collect();
+        if !skipped.is_empty() {
+            after.rest = self.tables.specs.substitute(after.rest, |atom| match atom {
+                Atom::Required(text) if skipped.contains(text) => Some(Formula::FALSE),
+                _ => None,
+            })?;
+        }
+        Some(after)
+    }
+
     /// A required key of lower order has not come.
-    fn skips_required(
-        &self,
-        object: &ObjectFrame,
-        known: &[super::object::Known],
-        required: u32,
-        order: u32,
-    ) -> bool {
+    fn skips_required(&self, object: &ObjectFrame, known: &[Known], required: u32, order: u32) -> bool {
         let bits = &self.tables.specs.bits;
         let words = bits.words(required).iter().zip(bits.words(object.seen).iter().chain(std::iter::repeat(&0)));
         words.enumerate().any(|(index, (required, seen))| {
@@ -477,11 +510,14 @@ impl Machine {
     fn key(&mut self, frame: FrameId, mut key: Key, byte: u8) -> Option<State> {
         let Container::Object(object) = self.frames.get(frame).container else { return None };
         if let Free::Of { text, language, body } = key.free {
-            key.free = match body_step(&self.tables.languages[language as usize], body, byte) {
+            key.free = match body_step(&self.tables.languages[language as usize], body, byte, self.style.spelling) {
                 BodyStep::Stay(body) => Free::Of { text, language, body },
                 BodyStep::Dead => Free::No,
                 BodyStep::Close(_) => key.free,
             };
+        }
+        if self.style.spelling == Spelling::Shortest && !unescape::is_shortest(key.at, byte) {
+            return None;
         }
         match unescape::step(key.at, byte) {
             Unescaped::Dead => return None,
@@ -522,7 +558,7 @@ impl Machine {
     /// Inside an escape: some known key goes on with a character that the escape can still become.
     fn reaches_known(&mut self, object: &ObjectFrame, key: &Key) -> bool {
         let shape = self.tables.shapes[object.object.shape as usize].clone();
-        let ranges = unescape::reachable(key.at);
+        let ranges = unescape::reachable(key.at, self.style.spelling);
         (key.low..key.high).any(|index| {
             let rest = shape.known[index as usize].key.get(key.len as usize..).unwrap_or_default();
             let next = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next()).map(u32::from);
@@ -542,7 +578,7 @@ impl Machine {
                 Free::Any { text } => (KeyClass::Free(BitSets::EMPTY), Some(text)),
                 Free::Of { text, language, body } => {
                     let strings = self.tables.languages[language as usize].clone();
-                    let BodyStep::Close(at) = body_step(&strings, body, quote) else { return None };
+                    let BodyStep::Close(at) = body_step(&strings, body, quote, Spelling::Any) else { return None };
                     (KeyClass::Free(self.tables.string_verdicts(language, at)), Some(text))
                 }
             }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{
     formula::{Formula, Node},
     intern::BitSets,
+    live::ObjectPoint,
     lower::{Atom, Kind},
     spec::{Spec, SpecId},
     tables::{PlanId, Tables},
@@ -128,8 +129,17 @@ impl Tables {
         let required_count = self.specs.bits.count(required_bits);
         let patterns = self.patterns_of(&keywords);
         let mut shape = Shape {
-            known, required: required_bits, required_count, min, max, counted, free: FreeKeys::None,
-            children, classify: None, patterns, names,
+            known,
+            required: required_bits,
+            required_count,
+            min,
+            max,
+            counted,
+            free: FreeKeys::None,
+            children,
+            classify: None,
+            patterns,
+            names,
         };
         if !shape.patterns.is_empty() || !shape.names.is_empty() {
             shape.classify = Some(self.key_language(&shape, Expr::True));
@@ -251,7 +261,12 @@ impl Tables {
     }
 
     /// The subschemas that a `Properties` keyword applies to a key's value.
-    pub(super) fn children_at(&self, shape: &Shape, (schema, index): (SchemaId, u32), facts: &KeyFacts) -> Vec<SchemaId> {
+    pub(super) fn children_at(
+        &self,
+        shape: &Shape,
+        (schema, index): (SchemaId, u32),
+        facts: &KeyFacts,
+    ) -> Vec<SchemaId> {
         let Keyword::Properties { named, patterns, rest } = &self.set.keywords(schema)[index as usize] else {
             return Vec::new();
         };
@@ -336,6 +351,25 @@ impl Tables {
         let count = shape.patterns.len() + shape.names.len();
         let bits = self.verdicts_of(language, key).expect("the classifying language takes every string");
         (0..count as u32).map(|bit| self.specs.bits.contains(bits, bit)).collect()
+    }
+
+    /// A watching key's plan, narrowed to values after which the object can still be completed from `point`.
+    pub fn narrowed_key(&mut self, plan: PlanId, point: ObjectPoint) -> Option<PlanId> {
+        if let Some(known) = self.narrowed_keys.get(&(plan, point)) {
+            return *known;
+        }
+        let counted = self.shapes[point.object.shape as usize].counted;
+        let narrowed = self.narrowed(plan, &mut |tables, rest| {
+            let mut after = ObjectPoint { waiting: None, ..point };
+            after.object.rest = rest;
+            if counted {
+                let Some(rest) = tables.count_properties(after.object, after.count) else { return false };
+                after.object.rest = rest;
+            }
+            tables.object_live(after)
+        });
+        self.narrowed_keys.insert((plan, point), narrowed);
+        narrowed
     }
 
     /// What is left of the alternatives when an object has `count` properties. None: it has too many.

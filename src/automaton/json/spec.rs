@@ -130,7 +130,13 @@ impl Specs {
         match node {
             Node::Constant(constant) => Formula::constant(constant == truth),
             // What must fail may fail elsewhere.
-            Node::Atom(atom) => if truth { child(&atom).unwrap_or(Formula::TRUE) } else { Formula::TRUE },
+            Node::Atom(atom) => {
+                if truth {
+                    child(&atom).unwrap_or(Formula::TRUE)
+                } else {
+                    Formula::TRUE
+                }
+            }
             Node::Not(inner) => self.hope(inner, !truth, child),
             Node::And(parts) | Node::Or(parts) => {
                 let conjunction = matches!(self.lowering.formulas.node(formula), Node::And(_)) == truth;

@@ -8,6 +8,7 @@ use super::{
     array::{Array, ArrayShape},
     formula::Formula,
     intern::Interner,
+    live::ObjectPoint,
     lower::{Atom, Lowering},
     object::{KeyClass, Object, Shape},
     spec::{Spec, SpecId, Specs},
@@ -16,6 +17,9 @@ use crate::{
     automaton::lexical::{Expr, NumberLanguage, StrState, StringAtom, StringCache, StringLanguage},
     schema::{Schema, SchemaId, SchemaSet},
 };
+
+/// With more watched subschemas than this, their combinations are not tried.
+const MAX_TRIED_VERDICTS: usize = 5;
 
 /// The number of a [`Plan`].
 pub type PlanId = u32;
@@ -64,6 +68,8 @@ pub struct Tables {
     pub(super) item_plans: FxHashMap<(Array, u32), Option<PlanId>>,
     plans: Interner<Plan>,
     after: FxHashMap<(PlanId, u32), Option<SpecId>>,
+    pub(super) narrowed_keys: FxHashMap<(PlanId, ObjectPoint), Option<PlanId>>,
+    pub(super) narrowed_items: FxHashMap<(PlanId, Array, u32), Option<PlanId>>,
     pub(super) live: super::live::Liveness,
     /// The first thing that could not be built; every language that needs it is empty.
     pub fault: Option<String>,
@@ -88,6 +94,8 @@ impl Tables {
             item_plans: FxHashMap::default(),
             plans: Interner::default(),
             after: FxHashMap::default(),
+            narrowed_keys: FxHashMap::default(),
+            narrowed_items: FxHashMap::default(),
             live: super::live::Liveness::default(),
             fault: None,
         }
@@ -128,13 +136,17 @@ impl Tables {
             let mut formulas: Vec<(Atom, Option<Formula>)> = Vec::new();
             for (atom, schemas) in &open {
                 let valid = self.all_valid(schemas);
-                formulas.push((*atom, match atom {
-                    Atom::Contains { max: Some(0), .. } => Some(self.specs.lowering.formulas.not(valid)),
-                    Atom::Contains { .. } => None,
-                    _ => Some(valid),
-                }));
+                formulas.push((
+                    *atom,
+                    match atom {
+                        Atom::Contains { max: Some(0), .. } => Some(self.specs.lowering.formulas.not(valid)),
+                        Atom::Contains { .. } => None,
+                        _ => Some(valid),
+                    },
+                ));
             }
-            let child = |atom: &Atom| formulas.iter().find(|(other, _)| other == atom).and_then(|(_, formula)| *formula);
+            let child =
+                |atom: &Atom| formulas.iter().find(|(other, _)| other == atom).and_then(|(_, formula)| *formula);
             let require = self.specs.get(rest).require;
             parts.push(self.specs.hope(require, true, &child));
         }
@@ -161,6 +173,49 @@ impl Tables {
         });
         let open = open.into_iter().map(|(atom, schemas)| (atom, schemas.into())).collect();
         Some(self.plans.intern(Plan { value, rest, watched: watched.into(), open }))
+    }
+
+    /// The plan, narrowed to values after which the container can still be completed. `live` tells that of what is left
+    /// of the container's alternatives. None: no value does.
+    ///
+    /// With more verdicts than [`MAX_TRIED_VERDICTS`] the plan stays as it is, and a value may turn out to be a dead
+    /// end ([`super::live::Liveness::soft`]).
+    pub(super) fn narrowed(
+        &mut self,
+        plan: PlanId,
+        live: &mut impl FnMut(&mut Self, SpecId) -> bool,
+    ) -> Option<PlanId> {
+        let Plan { value, watched, .. } = self.plans.get(plan).clone();
+        if watched.len() > MAX_TRIED_VERDICTS {
+            self.live.soft = true;
+            return Some(plan);
+        }
+        let mut parts = vec![self.specs.get(value).require];
+        for combination in 0..1u64 << watched.len() {
+            let verdicts = self.specs.bits.from_word(combination);
+            if self.after_child(plan, verdicts).is_some_and(|rest| live(self, rest)) {
+                continue;
+            }
+            // Some verdict must differ from this combination.
+            let mut differs = Vec::new();
+            for (bit, schema) in watched.iter().enumerate() {
+                let formulas = &mut self.specs.lowering.formulas;
+                let holds = formulas.atom(Atom::Schema(*schema));
+                differs.push(if combination >> bit & 1 == 1 { formulas.not(holds) } else { holds });
+            }
+            parts.push(self.specs.lowering.formulas.or(differs));
+        }
+        if parts.len() == 1 {
+            return Some(plan);
+        }
+        let require = self.specs.lowering.formulas.and(parts);
+        if !self.inhabited(require) {
+            return None;
+        }
+        let mut narrowed = self.plans.get(plan).clone();
+        let watch = self.specs.get(value).watch.clone();
+        narrowed.value = self.specs.intern(Spec { require, watch });
+        Some(self.plans.intern(narrowed))
     }
 
     /// What is left of the container's alternatives once the child's verdicts are known. None: they cannot be met.
@@ -192,9 +247,9 @@ impl Tables {
             .into_iter()
             .map(|(atom, next, constant)| (atom, constant.unwrap_or_else(|| self.specs.lowering.formulas.atom(next))))
             .collect();
-        let after = self.specs.substitute(rest, |atom| {
-            decided.iter().find(|(other, _)| other == atom).map(|(_, formula)| *formula)
-        });
+        let after = self
+            .specs
+            .substitute(rest, |atom| decided.iter().find(|(other, _)| other == atom).map(|(_, formula)| *formula));
         self.after.insert((plan, verdicts), after);
         after
     }

@@ -3,14 +3,17 @@
 use super::{
     StringLanguage,
     escape::{self, BodyState, BodyStep},
-    unescape::{self, Unescaped},
+    unescape::{self, Spelling, Unescaped},
 };
 
 /// One more raw byte of a body. In a plain language [`BodyState::sub`] is a position of [`unescape`], so that tables
 /// made ahead from it hold for every such string; in others it is [`escape`]'s.
-pub fn body_step(language: &StringLanguage, body: BodyState, byte: u8) -> BodyStep {
+pub fn body_step(language: &StringLanguage, body: BodyState, byte: u8, spelling: Spelling) -> BodyStep {
     if !language.is_plain() {
-        return escape::step(&mut language.lock(), body, byte);
+        return escape::step_spelled(&mut language.lock(), body, byte, spelling);
+    }
+    if spelling == Spelling::Shortest && !unescape::is_shortest(body.sub, byte) {
+        return BodyStep::Dead;
     }
     match unescape::step(body.sub, byte) {
         Unescaped::Dead => BodyStep::Dead,

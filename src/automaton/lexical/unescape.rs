@@ -59,6 +59,45 @@ fn decoded(code: u32) -> Unescaped {
     Unescaped::Bytes { at: 0, bytes, len }
 }
 
+/// How characters may be written in a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spelling {
+    /// In every way that JSON has.
+    Any,
+    /// As they are; only those that must be are escaped, in the shortest way.
+    Shortest,
+}
+
+/// The characters that must be escaped and have no escape of one letter.
+pub const LONG_ESCAPED: [u32; 27] = [
+    0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0b, 0x0e, 0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17,
+    0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f,
+];
+
+/// The characters that have an escape of one letter and must be escaped.
+pub const SHORT_ESCAPED: [u32; 7] = [0x22, 0x5c, 0x08, 0x09, 0x0a, 0x0c, 0x0d];
+
+/// Whether the byte keeps to [`Spelling::Shortest`], at a place where JSON lets it stand.
+pub fn is_shortest(at: u32, byte: u8) -> bool {
+    let data = at & ((1 << KIND) - 1);
+    match at >> KIND {
+        2 => byte != b'/',
+        3 => shortest_digit(data >> DIGITS, data & 0xffff, byte),
+        _ => true,
+    }
+}
+
+/// Whether a hex digit behind `count` digits of this value can still spell one of [`LONG_ESCAPED`].
+pub fn shortest_digit(count: u32, value: u32, byte: u8) -> bool {
+    match count {
+        0 | 1 => byte == b'0',
+        2 => matches!(byte, b'0' | b'1'),
+        _ => {
+            !byte.is_ascii_uppercase() && digit(byte).is_some_and(|digit| LONG_ESCAPED.contains(&(value << 4 | digit)))
+        }
+    }
+}
+
 /// One byte further from position `at`.
 pub fn step(at: u32, byte: u8) -> Unescaped {
     let data = at & ((1 << KIND) - 1);
@@ -140,7 +179,10 @@ fn low_surrogate(data: u32, byte: u8) -> Unescaped {
 
 /// The characters that an escape begun at `at` can still become, as ranges of code points. Between characters and
 /// inside UTF-8, where the bytes themselves tell, there are none.
-pub fn reachable(at: u32) -> Vec<(u32, u32)> {
+pub fn reachable(at: u32, spelling: Spelling) -> Vec<(u32, u32)> {
+    if spelling == Spelling::Shortest {
+        return shortly_reachable(at);
+    }
     let data = at & ((1 << KIND) - 1);
     let (high, count, value) = (data >> HIGH, data >> DIGITS & 3, data & 0xffff);
     let span = |count: u32, value: u32| {
@@ -164,6 +206,17 @@ pub fn reachable(at: u32) -> Vec<(u32, u32)> {
             let base = 0x10000 + (high << 10);
             vec![(base + (low.max(0xdc00) - 0xdc00), base + (top.min(0xdfff) - 0xdc00))]
         }
+        _ => Vec::new(),
+    }
+}
+
+fn shortly_reachable(at: u32) -> Vec<(u32, u32)> {
+    let data = at & ((1 << KIND) - 1);
+    let (count, value) = (data >> DIGITS & 3, data & 0xffff);
+    let long = LONG_ESCAPED.into_iter().filter(|code| count < 3 || code >> 4 == value).map(|code| (code, code));
+    match at >> KIND {
+        2 => SHORT_ESCAPED.into_iter().map(|code| (code, code)).chain(long).collect(),
+        3 => long.collect(),
         _ => Vec::new(),
     }
 }
@@ -192,8 +245,22 @@ mod tests {
     #[test]
     fn bodies_read_as_a_json_reader_reads_them() {
         let pieces: [&[u8]; 16] = [
-            b"a", b"\\n", b"\\u00e9", "\u{e9}".as_bytes(), "\u{1f600}".as_bytes(), b"\\ud83d\\ude00", b"\\ud83d",
-            b"\\ude00", b"\\x", b"\n", b"\xff", b"\xed\xa0\x80", b"\xc0\x80", b"\\\"", b"\\u12", b"\xf4\x90\x80\x80",
+            b"a",
+            b"\\n",
+            b"\\u00e9",
+            "\u{e9}".as_bytes(),
+            "\u{1f600}".as_bytes(),
+            b"\\ud83d\\ude00",
+            b"\\ud83d",
+            b"\\ude00",
+            b"\\x",
+            b"\n",
+            b"\xff",
+            b"\xed\xa0\x80",
+            b"\xc0\x80",
+            b"\\\"",
+            b"\\u12",
+            b"\xf4\x90\x80\x80",
         ];
         for first in pieces {
             for second in pieces {

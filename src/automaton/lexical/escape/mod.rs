@@ -12,7 +12,10 @@
 //! Cost: two look-ups for a raw byte; for an escape's byte a look-up in the memo, at first a walk of at most some dozens
 //! of steps.
 
-use super::strings::{StrState, StringDfa};
+use super::{
+    strings::{StrState, StringDfa},
+    unescape::{LONG_ESCAPED, SHORT_ESCAPED, Spelling, shortest_digit},
+};
 
 /// The phases of a body, whatever its language: UTF-8 and escapes alone. For a plain language they decide everything, so
 /// masks can be made ahead, one a phase.
@@ -159,14 +162,22 @@ impl BodyState {
 ///
 /// `Dead` iff no body of a text in the language begins so (as far as the language is not soft).
 pub fn step(dfa: &mut StringDfa, state: BodyState, byte: u8) -> BodyStep {
+    step_spelled(dfa, state, byte, Spelling::Any)
+}
+
+/// [`step`], with a say in how characters are written; liveness counts only what is spelled so.
+pub fn step_spelled(dfa: &mut StringDfa, state: BodyState, byte: u8, spelling: Spelling) -> BodyStep {
     let phase = (state.sub & 0xFF) as u8;
+    if spelling == Spelling::Shortest && !keeps_short(phase, state.sub >> 8, byte) {
+        return BodyStep::Dead;
+    }
     let next = PHASES[usize::from(phase)][usize::from(byte)];
     match next {
         DEAD => return BodyStep::Dead,
         CLOSE if dfa.accepts(state.at) => return BodyStep::Close(state.at),
         CLOSE => return BodyStep::Dead,
         _ if dfa.is_plain() => return BodyStep::Stay(BodyState { sub: u32::from(next), at: state.at }),
-        BACKSLASH => return waiting(dfa, state.at, BACKSLASH, 0),
+        BACKSLASH => return waiting(dfa, state.at, BACKSLASH, 0, spelling),
         _ => {}
     }
     if phase < BACKSLASH {
@@ -177,7 +188,7 @@ pub fn step(dfa: &mut StringDfa, state: BodyState, byte: u8) -> BodyStep {
     }
     let value = value_behind(phase, state.sub >> 8, byte);
     if next != BETWEEN {
-        return waiting(dfa, state.at, next, value);
+        return waiting(dfa, state.at, next, value, spelling);
     }
     let code = if phase == LOW1 { 0x1_0000 + value } else { value };
     let c = char::from_u32(code).expect("the phases let no surrogate through");
@@ -208,17 +219,42 @@ fn value_behind(phase: u8, value: u32, byte: u8) -> u32 {
 }
 
 /// The state inside an escape, if the escape can still become a character that may follow.
-fn waiting(dfa: &mut StringDfa, at: StrState, phase: u8, value: u32) -> BodyStep {
+fn waiting(dfa: &mut StringDfa, at: StrState, phase: u8, value: u32, spelling: Spelling) -> BodyStep {
     let sub = u32::from(phase) | value << 8;
-    let live = match dfa.escape_memo(at, sub) {
+    let key = sub | u32::from(spelling == Spelling::Shortest) << 31;
+    let live = match dfa.escape_memo(at, key) {
         Some(live) => live,
         None => {
-            let live = within_reach(phase, value).into_iter().any(|(low, high)| dfa.can_follow(at, low, high));
-            dfa.remember_escape(at, sub, live);
+            let live = match spelling {
+                Spelling::Any => {
+                    within_reach(phase, value).into_iter().any(|(low, high)| dfa.can_follow(at, low, high))
+                }
+                Spelling::Shortest => within_short_reach(phase, value).any(|code| dfa.can_follow(at, code, code)),
+            };
+            dfa.remember_escape(at, key, live);
             live
         }
     };
     if live { BodyStep::Stay(BodyState { sub, at }) } else { BodyStep::Dead }
+}
+
+/// Whether a byte in an escape keeps to [`Spelling::Shortest`].
+fn keeps_short(phase: u8, value: u32, byte: u8) -> bool {
+    match phase {
+        BACKSLASH => byte != b'/',
+        HEX4 => shortest_digit(0, value, byte),
+        HEX3 => shortest_digit(1, value, byte),
+        HEX2 => shortest_digit(2, value, byte),
+        HEX1 => shortest_digit(3, value, byte),
+        _ => true,
+    }
+}
+
+/// The code points that an escape in the shortest spelling can still become.
+fn within_short_reach(phase: u8, value: u32) -> impl Iterator<Item = u32> {
+    let short = if phase == BACKSLASH { &SHORT_ESCAPED[..] } else { &[] };
+    let long = LONG_ESCAPED.into_iter().filter(move |code| phase != HEX1 || code >> 4 == value);
+    short.iter().copied().chain(long)
 }
 
 /// The code points that an escape can still become, as two ranges of which the second may repeat the first.

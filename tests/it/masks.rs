@@ -1,0 +1,296 @@
+//! Masks against the definition of what they are, and verdicts against a validator that is not ours.
+
+use std::{path::PathBuf, sync::Arc};
+
+use espalier::{
+    frontend::{Constraint, KeyOrder, Policy, Whitespace},
+    matcher::{Engine, Matcher, Program},
+    vocab::{Token, TokenKind, TokenizerOptions, Vocabulary},
+};
+use serde_json::Value;
+
+use crate::shared;
+
+struct Case {
+    id: String,
+    schema: Value,
+    valid: Vec<String>,
+    invalid: Vec<String>,
+}
+
+fn own_cases() -> Vec<Case> {
+    let strings = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
+    let lines = include_str!("../cases/schemas.jsonl").lines();
+    let case = |line: &str| {
+        let case: Value = serde_json::from_str(line).unwrap();
+        Case {
+            id: case["id"].as_str().unwrap().into(),
+            schema: case["schema"].clone(),
+            valid: strings(&case["valid"]),
+            invalid: strings(&case["invalid"]),
+        }
+    };
+    lines.map(case).collect()
+}
+
+/// Every so many of MaskBench's cases, if they are there.
+fn real_cases(every: usize) -> Vec<Case> {
+    let Some(lines) = shared::data("maskbench/maskbench-open.jsonl.gz") else { return Vec::new() };
+    let lines = String::from_utf8(lines).unwrap();
+    let case = |line: &str| {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let texts = |valid: bool| {
+            let tests = case["tests"].as_array().unwrap().iter().filter(|test| test["valid"] == valid);
+            tests.map(|test| test["text"].as_str().unwrap().to_owned()).collect()
+        };
+        Case {
+            id: case["id"].as_str().unwrap().into(),
+            schema: case["schema"].clone(),
+            valid: texts(true),
+            invalid: texts(false),
+        }
+    };
+    lines.lines().step_by(every).map(case).collect()
+}
+
+fn bytes_engine() -> Arc<Engine> {
+    let mut tokens: Vec<Token> =
+        (0..=255u8).map(|byte| Token { bytes: [byte].into(), kind: TokenKind::Text }).collect();
+    tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
+    Engine::new(Arc::new(Vocabulary::new("bytes", tokens)))
+}
+
+/// The vocabularies that are on this machine.
+fn engines() -> Vec<Arc<Engine>> {
+    let mut engines = Vec::new();
+    for file in ["llama-3.1", "qwen3"] {
+        if let Some(json) = shared::data(&format!("tokenizers/{file}.tokenizer.json.gz")) {
+            let vocabulary = Vocabulary::from_tokenizer_json(file, &json, &TokenizerOptions::default()).unwrap();
+            engines.push(Engine::new(Arc::new(vocabulary)));
+        }
+    }
+    engines.extend(model_engines());
+    engines
+}
+
+#[cfg(feature = "llama")]
+fn model_engines() -> Vec<Arc<Engine>> {
+    use espalier::backend::{
+        Backend,
+        llama::{LlamaBackend, LlamaOptions},
+    };
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".espalier/models");
+    let Ok(files) = std::fs::read_dir(&folder) else {
+        eprintln!("SKIPPED: no models in .espalier/models");
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "gguf"));
+    let load = |path: &PathBuf| {
+        let options = LlamaOptions { context: 512, ..LlamaOptions::default() };
+        let backend = LlamaBackend::load(path, options).unwrap();
+        let vocabulary = backend.engine().unwrap().vocabulary().clone();
+        backend.shutdown(std::time::Duration::ZERO);
+        Engine::new(vocabulary)
+    };
+    paths.iter().map(load).collect()
+}
+
+#[cfg(not(feature = "llama"))]
+fn model_engines() -> Vec<Arc<Engine>> {
+    let _: Option<PathBuf> = None;
+    eprintln!("SKIPPED: vocabularies of GGUF models, which need the feature llama");
+    Vec::new()
+}
+
+fn compile(engine: &Arc<Engine>, schema: &Value, policy: Policy) -> Option<Arc<Program>> {
+    engine.compile(&Constraint::JsonSchema(schema.to_string().into()), policy).ok()
+}
+
+fn accepts(program: &Arc<Program>, text: &str) -> bool {
+    let mut matcher = program.matcher();
+    matcher.accept_bytes(text.as_bytes()) == text.len() && matcher.is_accepting()
+}
+
+/// A small generator, so that a failure can be seen again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+}
+
+fn assert_mask(matcher: &mut Matcher, what: &str) {
+    let vocabulary = matcher.program().engine().vocabulary().clone();
+    let (fast, slow) = (matcher.mask(), matcher.oracle());
+    if *fast == slow {
+        return;
+    }
+    let show = |id: u32| String::from_utf8_lossy(vocabulary.bytes(id)).into_owned();
+    let more: Vec<String> = fast.iter().filter(|id| !slow.contains(*id)).take(10).map(show).collect();
+    let less: Vec<String> = slow.iter().filter(|id| !fast.contains(*id)).take(10).map(show).collect();
+    panic!("{what} ({}): the mask has {more:?} too many and lacks {less:?}", vocabulary.name());
+}
+
+#[test]
+fn verdicts_agree_with_a_validator() {
+    let engine = bytes_engine();
+    for case in own_cases() {
+        let judge = jsonschema::validator_for(&case.schema).unwrap();
+        let program = compile(&engine, &case.schema, Policy::LENIENT).unwrap_or_else(|| panic!("{}: refused", case.id));
+        for (texts, valid) in [(&case.valid, true), (&case.invalid, false)] {
+            for text in texts {
+                assert_eq!(accepts(&program, text), valid, "{}: {text}", case.id);
+                // Duplicate keys are nothing that the judge could see.
+                let Ok(value) = serde_json::from_str::<Value>(text) else { continue };
+                let duplicate =
+                    text.contains("\"a\":2}") || text.contains("\\u0061\":2}") || text.contains("\"b\":null,\"b\"");
+                assert!(judge.is_valid(&value) == valid || duplicate, "{}: the judge differs on {text}", case.id);
+            }
+        }
+    }
+}
+
+/// Tokens that spell a text, longest first: not a tokenizer's way, but some way.
+fn spell(vocabulary: &Vocabulary, text: &[u8]) -> Vec<u32> {
+    let trie = vocabulary.trie();
+    let (mut at, mut tokens) = (0, Vec::new());
+    while at < text.len() {
+        let (mut node, mut best, mut depth) = (0u32, None, 0);
+        while let Some(here) = trie.nodes().get(node as usize) {
+            if usize::from(here.depth) != depth + 1 {
+                break;
+            }
+            if text.get(at + depth) == Some(&here.byte) {
+                depth += 1;
+                best = trie.tokens_at(node).first().map(|token| (*token, depth)).or(best);
+                node += 1;
+            } else {
+                node = here.next;
+            }
+        }
+        let (token, len) = best.expect("every byte is a token");
+        tokens.push(token);
+        at += len;
+    }
+    tokens
+}
+
+#[test]
+fn masks_equal_the_oracle() {
+    let generate = Policy::default();
+    let spaced = Policy { key_order: KeyOrder::Schema, whitespace: Whitespace::Flexible, ..Policy::default() };
+    let own = own_cases();
+    let real = real_cases(600);
+    for engine in engines() {
+        let vocabulary = engine.vocabulary().clone();
+        let mut dice = Dice(7);
+        let mut compared = 0;
+        for (index, case) in own.iter().chain(&real).enumerate() {
+            let policy = [Policy::LENIENT, generate, spaced][index % 3];
+            let Some(program) = compile(&engine, &case.schema, policy) else { continue };
+            // Along an instance, as far as it goes under this policy.
+            if let Some(text) = case.valid.first() {
+                let mut matcher = program.matcher();
+                for token in spell(&vocabulary, text.as_bytes()) {
+                    if dice.roll(6) == 0 {
+                        assert_mask(&mut matcher, &case.id);
+                        compared += 1;
+                    }
+                    if matcher.accept(token).is_err() {
+                        break;
+                    }
+                }
+            }
+            // Along the mask itself.
+            let mut matcher = program.matcher();
+            for _ in 0..12 {
+                let mask = matcher.mask();
+                let allowed: Vec<u32> = mask.iter().collect();
+                assert!(!allowed.is_empty(), "{}: nothing may come next", case.id);
+                matcher.accept(allowed[dice.roll(allowed.len())]).unwrap();
+                if matcher.is_finished() {
+                    break;
+                }
+                if dice.roll(4) == 0 {
+                    assert_mask(&mut matcher, &case.id);
+                    compared += 1;
+                }
+            }
+        }
+        println!("{}: {} tokens, {compared} masks compared", vocabulary.name(), vocabulary.len());
+    }
+}
+
+#[test]
+fn walks_through_masks_end_in_valid_documents() {
+    let engine = bytes_engine();
+    let mut cases = own_cases();
+    cases.extend(real_cases(40));
+    let mut dice = Dice(11);
+    let (mut walks, mut ended) = (0, 0);
+    for case in &cases {
+        let Some(program) = compile(&engine, &case.schema, Policy::default()) else { continue };
+        let judge = jsonschema::options().should_validate_formats(true).build(&case.schema).ok();
+        for _ in 0..5 {
+            let mut matcher = program.matcher();
+            let mut text = Vec::new();
+            walks += 1;
+            for step in 0..3000 {
+                let mask = matcher.mask();
+                let allowed: Vec<u32> = mask.iter().collect();
+                let shown = String::from_utf8_lossy(&text).into_owned();
+                assert!(!allowed.is_empty(), "{}: stuck after {shown}", case.id);
+                // Towards the end, closing comes before anything else.
+                let closing = [256, 34, 125, 93].iter().find(|id| allowed.contains(id));
+                let token = match closing {
+                    Some(token) if step > 60 || dice.roll(4) == 0 => *token,
+                    _ => allowed[dice.roll(allowed.len())],
+                };
+                matcher.accept(token).unwrap();
+                if matcher.is_finished() {
+                    break;
+                }
+                text.push(token as u8);
+            }
+            if !matcher.is_finished() {
+                println!("{} does not end: {}", case.id, String::from_utf8_lossy(&text[..text.len().min(150)]));
+                continue;
+            }
+            ended += 1;
+            let text = String::from_utf8(text).expect("a finished answer is UTF-8");
+            let value: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {text}: {error}", case.id));
+            if let Some(judge) = &judge {
+                assert!(judge.is_valid(&value), "{}: {text}", case.id);
+            }
+        }
+    }
+    println!("{walks} walks, {ended} ended");
+    assert!(ended * 10 > walks * 9, "most walks end");
+}
+
+#[test]
+fn rollback_and_forks_come_back_to_the_same_masks() {
+    let engine = bytes_engine();
+    for case in own_cases() {
+        let program = compile(&engine, &case.schema, Policy::default()).unwrap();
+        let mut dice = Dice(3);
+        let mut matcher = program.matcher();
+        let mut before = Vec::new();
+        while before.len() < 20 && !matcher.is_finished() {
+            before.push(matcher.mask());
+            let allowed: Vec<u32> = before[before.len() - 1].iter().collect();
+            matcher.accept(allowed[dice.roll(allowed.len())]).unwrap();
+        }
+        let mut fork = matcher.clone();
+        let steps = before.len();
+        for back in (0..steps).rev() {
+            fork.rollback(1);
+            assert_eq!(*fork.mask(), *before[back], "{}", case.id);
+        }
+        assert_eq!(matcher.accepted(), steps, "the original stays where it was");
+    }
+}
