@@ -4,11 +4,7 @@
 //! common beginning, from a free sequence in place or from any sequence as a copy (in one shared buffer a copy is a
 //! mark on each cell, no data moves).
 
-use llama_cpp_2::{
-    DecodeError,
-    context::LlamaContext,
-    llama_batch::LlamaBatch,
-};
+use llama_cpp_2::{DecodeError, context::LlamaContext, llama_batch::LlamaBatch};
 
 use crate::vocab::TokenId;
 

@@ -94,9 +94,7 @@ impl Intake {
         }
         let prompt = prompt::tokens(request, &self.model.tokenizer, &self.template, self.model.context)?;
         let seed = request.sampling.seed.unwrap_or_else(rand::random);
-        let choice = |index| {
-            Choice::new((id, index), request, job.program.as_ref(), &prompt.tokens, seed, &self.model)
-        };
+        let choice = |index| Choice::new((id, index), request, job.program.as_ref(), &prompt.tokens, seed, &self.model);
         Ok(((0..request.output.choices).map(choice).collect(), prompt.echo))
     }
 }

@@ -19,7 +19,8 @@ pub(super) struct Ticket(Arc<AtomicUsize>);
 impl Ticket {
     /// None if `most` wait already.
     pub fn draw(waiting: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let drawn = waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < most).then_some(count + 1));
+        let drawn =
+            waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < most).then_some(count + 1));
         drawn.ok().map(|_| Self(waiting.clone()))
     }
 }

@@ -19,7 +19,8 @@ struct Log {
     level: sys::ggml_log_level,
 }
 
-static LOG: Mutex<Log> = Mutex::new(Log { complaints: Vec::new(), line: String::new(), level: sys::GGML_LOG_LEVEL_NONE });
+static LOG: Mutex<Log> =
+    Mutex::new(Log { complaints: Vec::new(), line: String::new(), level: sys::GGML_LOG_LEVEL_NONE });
 
 fn log() -> MutexGuard<'static, Log> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)

@@ -61,7 +61,6 @@ use std::{
 use llama_cpp_2::model::LlamaModel;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-pub use self::{load::LoadError, template::TemplateOrigin};
 use self::{
     cache::Cache,
     choice::Model,
@@ -72,6 +71,7 @@ use self::{
     tokenizer::Tokenizer,
     worker::{Pace, Worker},
 };
+pub use self::{load::LoadError, template::TemplateOrigin};
 use super::{Backend, Job};
 use crate::{
     inference::{Event, Failure, FailureKind, ModelInfo},

@@ -49,7 +49,8 @@ pub(super) fn tokens(
     };
     // One token of an answer needs its place too.
     if tokens.len() >= context {
-        let message = format!("the prompt has {} tokens, but the context holds {context} with the answer", tokens.len());
+        let message =
+            format!("the prompt has {} tokens, but the context holds {context} with the answer", tokens.len());
         let param = if matches!(request.prompt, Prompt::Chat(_)) { "messages" } else { "prompt" };
         return Err(Failure {
             param: Some(param.to_owned()),
@@ -64,7 +65,8 @@ fn chat(messages: &[Message], tokenizer: &Tokenizer, template: &ChatTemplate) ->
     if messages.is_empty() {
         return Err(bad("messages", "there are no messages"));
     }
-    let pieces = template.render(messages).map_err(|why| bad("messages", format!("the model's chat template: {why}")))?;
+    let pieces =
+        template.render(messages).map_err(|why| bad("messages", format!("the model's chat template: {why}")))?;
     let tokens = pieces.iter().flat_map(|piece| match piece {
         Piece::Template(text) => tokenizer.with_special(text),
         Piece::Plain(text) => tokenizer.plain(text),

@@ -284,7 +284,8 @@ mod tests {
         let template = template(None);
         assert_eq!(template.origin(), TemplateOrigin::Fallback);
         let pieces = template.render(&[message("developer", "Be brief."), message("user", "Hi")]).expect("renders");
-        let expected = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
+        let expected =
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
         assert_eq!(pieces, [Piece::Template(expected.into())]);
     }
 
