@@ -3,16 +3,29 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`vocab`] | tokens, the token trie, sets of tokens |
+//! | [`schema`] | JSON Schema, and exact numbers |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
 //! | [`matcher`] | an automaton against a vocabulary: which tokens may come next |
 //! | [`inference`] | requests, messages, events: plain data |
-//! | [`backend`] | what answers a request |
+//! | `backend` | what answers a request |
+//! | `wire` | vendors' protocols as data |
+//! | `gateway` | the life of one request |
+//! | `config` | the configuration file |
+//! | `server` | the HTTP server |
 
 pub mod automaton;
 #[cfg(any(feature = "server", feature = "llama"))]
 pub mod backend;
+#[cfg(feature = "server")]
+pub mod config;
 pub mod frontend;
+#[cfg(feature = "server")]
+pub mod gateway;
 pub mod inference;
 pub mod matcher;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod vocab;
+#[cfg(feature = "server")]
+pub mod wire;

@@ -5,6 +5,7 @@
 //! demand is refused.
 
 mod diagnostic;
+pub mod json_schema;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 

@@ -3,9 +3,15 @@
 //! Nouns: a [`Request`] asks for one or more choices; a backend answers with [`Event`]s; a [`Failure`] says what went
 //! wrong and whose fault it is. Nothing here does anything.
 
+mod answer;
+
+pub use answer::{Attempt, Edit, Method, Receipt, Update, Verdict};
+
 use std::sync::Arc;
 
-use crate::frontend::{Constraint, Policy};
+use serde::Serialize;
+
+pub use crate::frontend::{Constraint, KeyOrder, Policy, Whitespace};
 
 /// Who speaks. Roles that a model's template does not know are the template's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +119,7 @@ pub struct TokenLogprob {
 }
 
 /// Tokens read and written, over all choices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     pub prompt_tokens: u32,
     pub completion_tokens: u32,
@@ -148,7 +154,7 @@ pub enum Event {
 }
 
 /// Where the time of one request went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Times {
     pub queued_us: u64,
     pub prefill_us: u64,
@@ -193,6 +199,18 @@ pub struct Failure {
 impl Failure {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), param: None, code: None }
+    }
+
+    /// The same, about one field of the request.
+    pub fn about(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// The same, with a machine-readable code.
+    pub fn coded(mut self, code: &str) -> Self {
+        self.code = Some(code.to_owned());
+        self
     }
 }
 

@@ -1,29 +1,37 @@
 //! An automaton against a vocabulary: which tokens may come next.
 //!
-//! An [`Engine`] belongs to one vocabulary and holds everything that is shared between constraints; a [`Program`] is a
-//! constraint compiled for it; a [`Matcher`] is one answer in the making.
+//! Nouns: an [`Engine`] belongs to one vocabulary and holds everything that constraints share: the tokenizer [`pack`]
+//! and the automata of strings; a [`Program`] is a constraint compiled for it, with what its answers found out so far;
+//! a [`Matcher`] is one answer in the making.
+//!
+//! Invariant: a mask allows a token iff stepping its bytes one by one does ([`Matcher::oracle`] is that definition).
+//! Every short cut is held against it in tests.
+//!
+//! Cost: a mask inside a string that may hold any text is a copy of a set and a short walk behind its closing quote;
+//! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
+
+mod pack;
+mod program;
+mod trail;
+mod walk;
+
+pub use program::{Engine, Program};
 
 use std::sync::Arc;
 
 use crate::{
-    frontend::{Constraint, Diagnostic, Policy},
-    vocab::{TokenId, TokenMask, Vocabulary},
+    automaton::json::State,
+    vocab::{TokenId, TokenKind, TokenMask},
 };
+use trail::Trail;
 
-/// One vocabulary, and the caches that its constraints share.
-pub struct Engine {
-    vocabulary: Arc<Vocabulary>,
-}
-
-/// A constraint compiled for one vocabulary. Cheap to share between threads and answers.
-pub struct Program {
-    engine: Arc<Engine>,
-}
-
-/// One answer in the making. A clone is a fork.
+/// One answer in the making. A clone is a fork, in constant time.
 #[derive(Clone)]
 pub struct Matcher {
     program: Arc<Program>,
+    state: State,
+    finished: bool,
+    trail: Trail,
 }
 
 /// The token may not come next; the matcher's state has not changed.
@@ -33,88 +41,136 @@ pub struct Refused {
     pub token: TokenId,
 }
 
-impl Engine {
-    /// Builds the tokenizer pack: some 50 ms for 128,000 tokens.
-    pub fn new(vocabulary: Arc<Vocabulary>) -> Arc<Self> {
-        Arc::new(Self { vocabulary })
-    }
-
-    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
-        &self.vocabulary
-    }
-
-    /// Compiles lazily: the time is about that of parsing the constraint.
-    ///
-    /// # Errors
-    /// Whatever cannot be enforced exactly, is unsatisfiable or malformed is refused here, with its place.
-    pub fn compile(self: &Arc<Self>, _constraint: &Constraint, _policy: Policy) -> Result<Arc<Program>, Diagnostic> {
-        Ok(Arc::new(Program { engine: self.clone() }))
-    }
-}
-
-impl Program {
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// Keywords of the constraint that demand nothing and were read as annotations, by JSON pointer: for the receipt.
-    pub fn annotations(&self) -> &[String] {
-        &[]
-    }
-
-    /// A new answer, nothing written yet.
-    pub fn matcher(self: &Arc<Self>) -> Matcher {
-        Matcher { program: self.clone() }
-    }
-}
-
 impl Matcher {
+    pub(super) fn new(program: Arc<Program>, state: State) -> Self {
+        Self { program, state, finished: false, trail: Trail::default() }
+    }
+
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
     /// The tokens that may come next; the end tokens are among them iff the answer may end here.
     pub fn mask(&mut self) -> Arc<TokenMask> {
-        let vocabulary = &self.program.engine.vocabulary;
+        if self.finished {
+            return Arc::new(TokenMask::new(self.program.engine().vocabulary().len()));
+        }
+        self.program.mask(self.state)
+    }
+
+    /// The same as [`Matcher::mask`] by the slow way that defines it: every token's bytes, one by one.
+    pub fn oracle(&mut self) -> TokenMask {
+        let vocabulary = self.program.engine().vocabulary().clone();
         let mut mask = TokenMask::new(vocabulary.len());
-        (0..vocabulary.len() as TokenId).for_each(|id| mask.insert(id));
-        Arc::new(mask)
+        if self.finished {
+            return mask;
+        }
+        let mut machine = self.program.machine();
+        let mark = machine.mark();
+        for token in 0..vocabulary.len() as TokenId {
+            let allowed = match vocabulary.kind(token) {
+                TokenKind::Special => false,
+                TokenKind::EndOfGeneration => machine.accepts(self.state),
+                TokenKind::Text => {
+                    let bytes = vocabulary.bytes(token).iter();
+                    bytes.copied().try_fold(self.state, |state, byte| machine.step(state, byte)).is_some()
+                }
+            };
+            if allowed {
+                mask.insert(token);
+            }
+        }
+        machine.forget_since(mark);
+        mask
     }
 
     /// Takes the next token. After an end token nothing more may come.
     ///
     /// # Errors
     /// [`Refused`] if the mask does not allow it; the state is then as before.
-    pub fn accept(&mut self, _token: TokenId) -> Result<(), Refused> {
+    pub fn accept(&mut self, token: TokenId) -> Result<(), Refused> {
+        let program = self.program.clone();
+        let vocabulary = program.engine().vocabulary();
+        let refused = Err(Refused { token });
+        if self.finished || token as usize >= vocabulary.len() {
+            return refused;
+        }
+        let (state, finished) = match vocabulary.kind(token) {
+            TokenKind::Special => return refused,
+            TokenKind::EndOfGeneration if program.machine().accepts(self.state) => (self.state, true),
+            TokenKind::EndOfGeneration => return refused,
+            TokenKind::Text => {
+                let mut machine = program.machine();
+                let mark = machine.mark();
+                let bytes = vocabulary.bytes(token).iter();
+                let Some(state) = bytes.copied().try_fold(self.state, |state, byte| machine.step(state, byte)) else {
+                    machine.forget_since(mark);
+                    return refused;
+                };
+                (state, false)
+            }
+        };
+        self.trail.push(self.state, self.finished);
+        (self.state, self.finished) = (state, finished);
         Ok(())
     }
 
     /// Takes text that is not made of tokens. Returns how many of the bytes were taken: all of them, or the length of
-    /// the longest prefix that some valid answer begins with (the state is then that after this prefix).
+    /// the longest prefix that some valid answer begins with (the state is then that after this prefix). It cannot be
+    /// rolled back.
     pub fn accept_bytes(&mut self, bytes: &[u8]) -> usize {
+        let mut machine = self.program.machine();
+        for (index, byte) in bytes.iter().enumerate() {
+            match machine.step(self.state, *byte) {
+                Some(state) if !self.finished => self.state = state,
+                _ => return index,
+            }
+        }
         bytes.len()
     }
 
     /// The answer may end here.
     pub fn is_accepting(&mut self) -> bool {
-        true
+        self.finished || self.program.machine().accepts(self.state)
     }
 
     /// An end token was accepted.
     pub fn is_finished(&self) -> bool {
-        false
+        self.finished
     }
 
     /// The bytes that must come next whatever the model says: the longest run with a single choice at each byte, at
     /// most `limit` of them. Stops where the answer may end.
-    pub fn forced(&mut self, _limit: usize) -> Vec<u8> {
-        Vec::new()
+    pub fn forced(&mut self, limit: usize) -> Vec<u8> {
+        let mut forced = Vec::new();
+        if self.finished {
+            return forced;
+        }
+        let mut machine = self.program.machine();
+        let mark = machine.mark();
+        let mut state = self.state;
+        while forced.len() < limit && !machine.accepts(state) {
+            let mut choices = (0..=u8::MAX).filter_map(|byte| Some((byte, machine.step(state, byte)?)));
+            let (Some((byte, next)), None) = (choices.next(), choices.next()) else { break };
+            forced.push(byte);
+            state = next;
+        }
+        machine.forget_since(mark);
+        forced
     }
 
     /// Takes back the last `count` accepted tokens.
     ///
     /// # Panics
     /// If fewer were accepted.
-    pub fn rollback(&mut self, _count: usize) {}
+    pub fn rollback(&mut self, count: usize) {
+        for _ in 0..count {
+            (self.state, self.finished) = self.trail.pop().expect("no more tokens are taken back than were accepted");
+        }
+    }
 
     /// How many tokens were accepted and not taken back.
     pub fn accepted(&self) -> usize {
-        0
+        self.trail.len()
     }
 }

@@ -51,10 +51,12 @@ impl TokenMask {
     /// # Panics
     /// If `id` is beyond the vocabulary.
     pub fn insert(&mut self, id: TokenId) {
-        debug_assert!((id as usize) < self.len);
+        assert!((id as usize) < self.len, "token {id} is beyond the {} of the vocabulary", self.len);
         self.words[id as usize / 64] |= 1 << (id % 64);
     }
 
+    /// # Panics
+    /// If `id` is beyond the last word, which it is not below [`TokenMask::len`].
     pub fn remove(&mut self, id: TokenId) {
         self.words[id as usize / 64] &= !(1 << (id % 64));
     }
@@ -106,5 +108,73 @@ impl TokenMask {
 impl std::fmt::Debug for TokenMask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TokenMask({} of {}: {:?}..)", self.count(), self.len, self.iter().take(8).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mask_of(len: usize, ids: &BTreeSet<TokenId>) -> TokenMask {
+        let mut mask = TokenMask::new(len);
+        ids.iter().for_each(|id| mask.insert(*id));
+        mask
+    }
+
+    fn set(mask: &TokenMask) -> BTreeSet<TokenId> {
+        mask.iter().collect()
+    }
+
+    /// A width, and two sets of ids below it.
+    fn two_sets() -> impl Strategy<Value = (usize, BTreeSet<TokenId>, BTreeSet<TokenId>)> {
+        (1_usize..300).prop_flat_map(|len| {
+            let ids = || prop::collection::btree_set(0..len as TokenId, 0..len.min(80));
+            (Just(len), ids(), ids())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_set((len, a, b) in two_sets()) {
+            let (mask_a, mask_b) = (mask_of(len, &a), mask_of(len, &b));
+            prop_assert_eq!(set(&mask_a), a.clone());
+            prop_assert_eq!(mask_a.count(), a.len());
+            prop_assert_eq!(mask_a.is_empty(), a.is_empty());
+            prop_assert_eq!(mask_a.single(), (a.len() == 1).then(|| a.iter().copied().next()).flatten());
+            for id in 0..len as TokenId + 130 {
+                prop_assert_eq!(mask_a.contains(id), a.contains(&id));
+            }
+            let mut union = mask_a.clone();
+            union.union(&mask_b);
+            prop_assert_eq!(set(&union), &a | &b);
+            let mut both = mask_a.clone();
+            both.intersect(&mask_b);
+            prop_assert_eq!(set(&both), &a & &b);
+            let mut rest = mask_a.clone();
+            b.iter().for_each(|id| rest.remove(*id));
+            prop_assert_eq!(set(&rest), &a - &b);
+            prop_assert_eq!(mask_a == mask_b, a == b);
+            let mut copy = mask_b;
+            copy.copy_from(&mask_a);
+            prop_assert_eq!(&copy, &mask_a);
+            copy.clear();
+            prop_assert_eq!(copy, TokenMask::new(len));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond")]
+    fn ids_beyond_the_vocabulary_are_refused_even_within_the_last_word() {
+        TokenMask::new(65).insert(70);
+    }
+
+    #[test]
+    fn the_empty_vocabulary_has_an_empty_mask() {
+        let mask = TokenMask::new(0);
+        assert!(mask.is_empty() && mask.words().is_empty() && mask.single().is_none() && !mask.contains(0));
     }
 }

@@ -10,10 +10,15 @@
 //!
 //! Cost: a trie takes about 12 bytes a node (275,000 nodes for 128,000 tokens), a mask one bit a token.
 
+pub(crate) mod alphabet;
+mod bytes;
 mod mask;
+mod tokenizer_json;
 mod trie;
 
+pub use bytes::byte_vocabulary;
 pub use mask::TokenMask;
+pub use tokenizer_json::{END_OF_GENERATION, TokenizerError, TokenizerOptions};
 pub use trie::{TokenTrie, TrieNode};
 
 /// A token's number, always the model's.

@@ -29,7 +29,7 @@ pub struct TokenTrie {
 }
 
 impl TokenTrie {
-    /// Takes tokens that stand for at least one byte, in any order.
+    /// Takes tokens in any order. Those without bytes stand at the root.
     pub fn new<'a>(tokens: impl Iterator<Item = (TokenId, &'a [u8])>) -> Self {
         let mut sorted: Vec<(&[u8], TokenId)> = tokens.map(|(id, bytes)| (bytes, id)).collect();
         sorted.sort_unstable();
@@ -76,6 +76,16 @@ impl TokenTrie {
         &self.ids[tokens as usize..self.tokens_from(next)]
     }
 
+    /// The tokens without bytes.
+    pub fn tokens_at_root(&self) -> &[TokenId] {
+        &self.ids[..self.tokens_from(0)]
+    }
+
+    /// Every token.
+    pub fn all_tokens(&self) -> &[TokenId] {
+        &self.ids
+    }
+
     /// Bytes of the longest token.
     pub fn max_depth(&self) -> usize {
         self.max_depth
@@ -83,5 +93,85 @@ impl TokenTrie {
 
     fn tokens_from(&self, node: u32) -> usize {
         self.nodes.get(node as usize).map_or(self.ids.len(), |node| node.tokens as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn trie_of(tokens: &[Vec<u8>]) -> TokenTrie {
+        TokenTrie::new(tokens.iter().enumerate().map(|(id, bytes)| (id as TokenId, &**bytes)))
+    }
+
+    /// The bytes from the root to each node, found by walking as a mask does: down to `i + 1`, aside to `next`.
+    fn paths(trie: &TokenTrie) -> Vec<Vec<u8>> {
+        let nodes = trie.nodes();
+        let mut paths = vec![Vec::new(); nodes.len()];
+        let mut open = vec![(0, nodes.len() as u32, Vec::new())];
+        while let Some((from, end, above)) = open.pop() {
+            let mut node = from;
+            while node < end {
+                let mut path: Vec<u8> = above.clone();
+                path.push(nodes[node as usize].byte);
+                open.push((node + 1, nodes[node as usize].next, path.clone()));
+                paths[node as usize] = path;
+                node = nodes[node as usize].next;
+            }
+            assert_eq!(node, end, "siblings end where their parent does");
+        }
+        paths
+    }
+
+    fn ids_where(tokens: &[Vec<u8>], wanted: impl Fn(&[u8]) -> bool) -> Vec<TokenId> {
+        (0..tokens.len() as TokenId).filter(|id| wanted(&tokens[*id as usize])).collect()
+    }
+
+    fn sorted(ids: &[TokenId]) -> Vec<TokenId> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn check(tokens: &[Vec<u8>]) {
+        let trie = trie_of(tokens);
+        let paths = paths(&trie);
+        let mut prefixes: Vec<&[u8]> = tokens.iter().flat_map(|token| (1..=token.len()).map(|n| &token[..n])).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        // Depth-first with ascending bytes is the order of the sorted prefixes: no node is missing, none is twice.
+        assert_eq!(paths, prefixes);
+        for (node, path) in paths.iter().enumerate() {
+            let at = node as u32;
+            assert_eq!(usize::from(trie.nodes()[node].depth), path.len());
+            assert_eq!(sorted(trie.tokens_at(at)), ids_where(tokens, |bytes| bytes == path));
+            assert_eq!(sorted(trie.tokens_below(at)), ids_where(tokens, |bytes| bytes.starts_with(path)));
+        }
+        assert_eq!(trie.max_depth(), tokens.iter().map(Vec::len).max().unwrap_or(0));
+    }
+
+    proptest! {
+        /// Few different bytes, so that prefixes are shared and tokens are equal; among them some that are not UTF-8.
+        #[test]
+        fn holds_each_token_once(
+            tokens in prop::collection::vec(
+                prop::collection::vec(prop::sample::select(&[0_u8, b'a', b'b', 0xC3, 0xFF][..]), 1..6), 0..60)
+        ) {
+            check(&tokens);
+        }
+    }
+
+    #[test]
+    fn tokens_with_equal_bytes_end_at_one_node() {
+        let tokens = [b"ab".to_vec(), b"a".to_vec(), b"ab".to_vec(), b"\xE2\x96".to_vec(), b"\xE2".to_vec()];
+        check(&tokens);
+        assert_eq!(trie_of(&tokens).tokens_at(1), [0, 2]);
+    }
+
+    #[test]
+    fn an_empty_vocabulary_has_no_nodes() {
+        check(&[]);
     }
 }

@@ -1,0 +1,58 @@
+"""`make measure`: the long measurements. Results go to benches/record/, dated.
+
+Variables: LLAMA_SERVER (the peer's program), TOKENIZER and CASES (for the mask benchmark), ROUNDS.
+"""
+
+import datetime
+import os
+import sys
+
+import machine
+import models
+from steps import ROOT, Stop, binary, must, say
+
+RECORD = ROOT / "benches" / "record"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def serving(today):
+    command = [sys.executable, ROOT / "benches" / "serve.py", "--rounds", os.environ.get("ROUNDS") or "6",
+               "--record", RECORD / f"{today}-serve.md"]
+    peer = os.environ.get("LLAMA_SERVER")
+    if peer:
+        command += ["--llama-server", peer]
+    else:
+        say("LLAMA_SERVER is not set: measured without the peer (benches/llama-server.md says how to build it)")
+    env = {"ESPALIER_BINARY": str(binary()), "ESPALIER_MODEL": str(models.fetch("smollm2")), "PYTHONUNBUFFERED": "1"}
+    must("Serving", command, 3600, show=True, env=env)
+
+
+def masks(today):
+    tokenizer = os.environ.get("TOKENIZER") or str(SHARED / "tokenizers" / "llama-3.1.tokenizer.json.gz")
+    cases = os.environ.get("CASES") or str(SHARED / "maskbench" / "maskbench-open.jsonl.gz")
+    if not (ROOT / "benches" / "mask.rs").exists():
+        say("SKIPPED the mask benchmark: benches/mask.rs is not there")
+    elif not (os.path.exists(tokenizer) and os.path.exists(cases)):
+        say(f"SKIPPED the mask benchmark: {tokenizer} or {cases} is not there; set TOKENIZER and CASES")
+    else:
+        report = RECORD / f"{today}-mask.json"
+        must("Masks", ["cargo", "bench", "--bench", "mask", "--", "--tokenizer", tokenizer, "--cases", cases,
+                       "--report", report], 4 * 3600, show=True)
+
+
+def main():
+    machine.install("test")
+    must("Building", ["cargo", "build", "--release", "--bin", "espalier"], 3600)
+    RECORD.mkdir(parents=True, exist_ok=True)
+    today = datetime.date.today().isoformat()
+    serving(today)
+    masks(today)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Stop as reason:
+        sys.exit(f"Cannot go on: {reason}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,131 @@
+//! The stack of open containers as a persistent tree: a frame is a number, its parent another.
+//!
+//! Frames are interned, so two documents that stand at the same point of the schema with the same past (as far as it
+//! matters) share a frame, and everything that was worked out for it. Forking and rolling back are copying a number.
+
+use super::{
+    array::Array,
+    intern::{Interner, Texts},
+    live::ObjectPoint,
+    object::Object,
+    tables::PlanId,
+};
+
+/// The number of a [`Frame`]; 0 is the root, outside of every container.
+pub type FrameId = u32;
+
+/// An open object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectFrame {
+    pub object: Object,
+    /// Which of the shape's known keys have come.
+    pub seen: u32,
+    /// The other keys that have come, by number in [`Frames`].
+    pub others: u32,
+    /// Properties so far, if they are counted.
+    pub count: u32,
+    /// With keys in the schema's order: those of lower order cannot come any more.
+    pub from: u32,
+    /// The plan that waits for the verdicts of the value in the making.
+    pub waiting: Option<PlanId>,
+}
+
+/// [`ObjectFrame::from`] once a key that the schema does not name has come.
+pub const ONLY_FREE: u32 = u32::MAX;
+
+impl ObjectFrame {
+    pub fn point(&self) -> ObjectPoint {
+        let Self { object, seen, count, from, waiting, .. } = *self;
+        ObjectPoint { object, seen, count, from, only_free: from == ONLY_FREE, waiting }
+    }
+}
+
+/// An open array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ArrayFrame {
+    pub array: Array,
+    /// Items that were finished, counted up to where all are alike.
+    pub position: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Container {
+    Root,
+    Object(ObjectFrame),
+    Array(ArrayFrame),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    pub parent: FrameId,
+    pub container: Container,
+}
+
+/// All frames, and the sets of keys in them.
+#[derive(Debug)]
+pub struct Frames {
+    frames: Interner<Frame>,
+    /// Sets of keys as lists: the set before and one more key (a text's number). Set `i + 1` is entry `i`.
+    others: Interner<(u32, u32)>,
+    /// Keys that no schema names, as far as they were read.
+    pub texts: Texts,
+}
+
+impl Frames {
+    pub const ROOT: FrameId = 0;
+    pub const NO_OTHERS: u32 = 0;
+
+    pub fn new() -> Self {
+        let mut frames = Interner::default();
+        frames.intern(Frame { parent: 0, container: Container::Root });
+        Self { frames, others: Interner::default(), texts: Texts::default() }
+    }
+
+    pub fn get(&self, id: FrameId) -> &Frame {
+        self.frames.get(id)
+    }
+
+    pub fn intern(&mut self, frame: Frame) -> FrameId {
+        self.frames.intern(frame)
+    }
+
+    pub fn len(&self) -> usize {
+        self.frames.len() + self.others.len() + self.texts.len()
+    }
+
+    pub fn has_other(&self, others: u32, text: u32) -> bool {
+        let mut at = others;
+        while at != Self::NO_OTHERS {
+            let (before, key) = *self.others.get(at - 1);
+            if key == text {
+                return true;
+            }
+            at = before;
+        }
+        false
+    }
+
+    pub fn with_other(&mut self, others: u32, text: u32) -> u32 {
+        self.others.intern((others, text)) + 1
+    }
+
+    /// Where the tables end now.
+    pub fn mark(&self) -> Mark {
+        Mark { frames: self.frames.len(), others: self.others.len(), texts: self.texts.len() }
+    }
+
+    /// Forgets what was added since `mark`: what only a look ahead needed.
+    pub fn forget_since(&mut self, mark: Mark) {
+        self.frames.truncate(mark.frames);
+        self.others.truncate(mark.others);
+        self.texts.truncate(mark.texts);
+    }
+}
+
+/// How long the tables were at some time.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    frames: usize,
+    others: usize,
+    texts: usize,
+}

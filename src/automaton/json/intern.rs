@@ -1,0 +1,156 @@
+//! Texts, bit sets and other small things, shared by content so that comparing them is comparing numbers.
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+
+/// Values by number; equal values have one number.
+#[derive(Debug)]
+pub struct Interner<T> {
+    items: Vec<T>,
+    ids: FxHashMap<T, u32>,
+}
+
+impl<T: Clone + Eq + Hash> Default for Interner<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), ids: FxHashMap::default() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Interner<T> {
+    pub fn intern(&mut self, item: T) -> u32 {
+        if let Some(id) = self.ids.get(&item) {
+            return *id;
+        }
+        let id = self.items.len() as u32;
+        self.items.push(item.clone());
+        self.ids.insert(item, id);
+        id
+    }
+
+    pub fn get(&self, id: u32) -> &T {
+        &self.items[id as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Forgets everything that was added since there were `len` items.
+    pub fn truncate(&mut self, len: usize) {
+        for item in self.items.drain(len..) {
+            self.ids.remove(&item);
+        }
+    }
+}
+
+/// Byte strings as a tree that grows at its leaves: appending one byte is one look-up, equal texts are one node.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// Parent and last byte; node `i + 1` is entry `i`, node 0 is the empty text.
+    nodes: Interner<(u32, u8)>,
+}
+
+impl Texts {
+    pub const EMPTY: u32 = 0;
+
+    /// The text with one more byte.
+    pub fn push(&mut self, text: u32, byte: u8) -> u32 {
+        self.nodes.intern((text, byte)) + 1
+    }
+
+    /// The text with one more byte, if it was ever seen.
+    pub fn find(&self, text: u32, byte: u8) -> Option<u32> {
+        self.nodes.ids.get(&(text, byte)).map(|id| id + 1)
+    }
+
+    pub fn intern(&mut self, bytes: &[u8]) -> u32 {
+        bytes.iter().fold(Self::EMPTY, |text, byte| self.push(text, *byte))
+    }
+
+    pub fn bytes(&self, text: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut at = text;
+        while at != Self::EMPTY {
+            let (parent, byte) = *self.nodes.get(at - 1);
+            bytes.push(byte);
+            at = parent;
+        }
+        bytes.reverse();
+        bytes
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.nodes.truncate(len);
+    }
+}
+
+/// Sets of small numbers, interned; the empty set is number 0.
+#[derive(Debug)]
+pub struct BitSets {
+    sets: Interner<Box<[u64]>>,
+    inserted: FxHashMap<(u32, u32), u32>,
+}
+
+impl Default for BitSets {
+    fn default() -> Self {
+        let mut sets = Interner::default();
+        sets.intern(Box::from([]));
+        Self { sets, inserted: FxHashMap::default() }
+    }
+}
+
+impl BitSets {
+    pub const EMPTY: u32 = 0;
+
+    pub fn contains(&self, set: u32, bit: u32) -> bool {
+        self.sets.get(set).get(bit as usize / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+
+    pub fn with(&mut self, set: u32, bit: u32) -> u32 {
+        if let Some(found) = self.inserted.get(&(set, bit)) {
+            return *found;
+        }
+        let mut words = self.sets.get(set).to_vec();
+        words.resize(words.len().max(bit as usize / 64 + 1), 0);
+        words[bit as usize / 64] |= 1 << (bit % 64);
+        let id = self.sets.intern(words.into());
+        self.inserted.insert((set, bit), id);
+        id
+    }
+
+    pub fn collect(&mut self, bits: impl Iterator<Item = bool>) -> u32 {
+        let mut words: Vec<u64> = Vec::new();
+        for (index, bit) in bits.enumerate() {
+            if bit {
+                words.resize(words.len().max(index / 64 + 1), 0);
+                words[index / 64] |= 1 << (index % 64);
+            }
+        }
+        self.sets.intern(words.into())
+    }
+
+    /// The set whose first 64 numbers are these bits, and no others.
+    pub fn from_word(&mut self, word: u64) -> u32 {
+        if word == 0 { Self::EMPTY } else { self.sets.intern(Box::from([word])) }
+    }
+
+    /// Every number of `part` is in `whole`.
+    pub fn includes(&self, whole: u32, part: u32) -> bool {
+        let whole = self.sets.get(whole);
+        let inside = |(index, word): (usize, &u64)| word & !whole.get(index).copied().unwrap_or(0) == 0;
+        self.sets.get(part).iter().enumerate().all(inside)
+    }
+
+    pub fn count(&self, set: u32) -> u32 {
+        self.sets.get(set).iter().map(|word| word.count_ones()).sum()
+    }
+
+    pub fn words(&self, set: u32) -> &[u64] {
+        self.sets.get(set)
+    }
+}

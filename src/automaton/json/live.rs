@@ -1,0 +1,472 @@
+//! Liveness: whether what was read so far can still be completed.
+//!
+//! A demand is inhabited if some value meets it: some kind's language is not empty. For containers the alternatives
+//! are spelled out into clauses, and a clause is feasible if its required keys can all be had, its counts fit, and
+//! what must be violated can be. Recursion through required children is a least fixpoint: a demand that is met while
+//! it is being asked about counts as empty, since no finite value gets by on it. An answer that leant on such an
+//! assumption is not kept.
+//!
+//! Exact for what real schemas do. Where clauses are too many to spell out, or several violations would have to share
+//! one last key, the answer is "live" and [`Liveness::soft`] says so.
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    array::Array,
+    formula::{Formula, Node},
+    lower::{Atom, Kind},
+    object::{FreeKeys, KeyFacts, Object, Shape},
+    tables::{PlanId, Tables},
+};
+use crate::schema::{Keyword, SchemaId};
+
+/// Answers found so far.
+#[derive(Debug, Default)]
+pub struct Liveness {
+    inhabited: FxHashMap<Formula, bool>,
+    /// Demands that are being asked about.
+    open: Vec<Formula>,
+    /// The lowest of them that an answer has leant on since it was asked.
+    leant_on: Option<usize>,
+    objects: FxHashMap<ObjectPoint, bool>,
+    arrays: FxHashMap<(Array, u32), bool>,
+    /// Something was taken for live without being sure.
+    pub soft: bool,
+}
+
+/// Where an object stands, as far as liveness cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectPoint {
+    pub object: Object,
+    pub seen: u32,
+    /// Properties so far, if they are counted.
+    pub count: u32,
+    /// Keys of the schema's order below this can no longer come.
+    pub from: u32,
+    /// No key of the schema's order can come any more.
+    pub only_free: bool,
+    /// The plan whose value is still to come: conditions that depend on it may yet go either way.
+    pub waiting: Option<PlanId>,
+}
+
+/// One way to meet a rest: conditions that must hold and conditions that must not.
+type Clause = Vec<(Atom, bool)>;
+
+/// Rests with more alternatives than this are not spelled out.
+const MAX_CLAUSES: usize = 256;
+
+impl Tables {
+    /// Some value meets a demand over schemas.
+    pub fn inhabited(&mut self, formula: Formula) -> bool {
+        if let Some(known) = self.live.inhabited.get(&formula) {
+            return *known;
+        }
+        if let Some(depth) = self.live.open.iter().position(|open| *open == formula) {
+            self.live.leant_on = Some(self.live.leant_on.map_or(depth, |lowest| lowest.min(depth)));
+            return false;
+        }
+        let depth = self.live.open.len();
+        let before = self.live.leant_on.take();
+        self.live.open.push(formula);
+        let inhabited = Kind::ALL.into_iter().any(|kind| self.inhabited_by(formula, kind));
+        self.live.open.pop();
+        let leant_on = self.live.leant_on.filter(|lowest| *lowest < depth);
+        if inhabited || leant_on.is_none() {
+            self.live.inhabited.insert(formula, inhabited);
+        }
+        self.live.leant_on = match (before, leant_on) {
+            (Some(before), Some(leant_on)) => Some(before.min(leant_on)),
+            (before, leant_on) => before.or(leant_on),
+        };
+        inhabited
+    }
+
+    fn inhabited_by(&mut self, formula: Formula, kind: Kind) -> bool {
+        let typed = self.specs.lowering.typed(formula, kind);
+        if typed == Formula::FALSE || typed == Formula::TRUE {
+            return typed == Formula::TRUE;
+        }
+        let spec = self.specs.intern(super::spec::Spec::only(typed));
+        match kind {
+            Kind::Null | Kind::False | Kind::True => unreachable!("these kinds have one value"),
+            Kind::Number if matches!(self.specs.lowering.formulas.node(typed), Node::Atom(Atom::Integer)) => true,
+            Kind::Number => {
+                let number = self.number(spec);
+                self.numbers[number as usize].start().is_some()
+            }
+            Kind::String if self.plainly_inhabited(typed) => true,
+            Kind::String => {
+                let language = self.string(spec);
+                self.string_start(language).is_some()
+            }
+            Kind::Array => {
+                let array = self.array(spec);
+                self.array_live(array, 0)
+            }
+            Kind::Object => {
+                let object = self.object(spec);
+                self.object_live(ObjectPoint { object, seen: 0, count: 0, from: 0, only_free: false, waiting: None })
+            }
+        }
+    }
+
+    /// A single list of literals or a single length: no need to build the language.
+    fn plainly_inhabited(&self, formula: Formula) -> bool {
+        let Node::Atom(Atom::Keyword(schema, index)) = *self.specs.lowering.formulas.node(formula) else {
+            return false;
+        };
+        match &self.set.keywords(schema)[index as usize] {
+            Keyword::Literals(_) => true,
+            Keyword::Length { min, max } => max.is_none_or(|max| *min <= max),
+            _ => false,
+        }
+    }
+
+    /// The alternatives of a rest. None: too many.
+    fn clauses(&mut self, formula: Formula) -> Option<Vec<Clause>> {
+        if formula == Formula::TRUE {
+            return Some(vec![Vec::new()]);
+        }
+        let formula = self.specs.lowering.formulas.spelled_out(formula, true)?;
+        self.spell(formula)
+    }
+
+    fn spell(&self, formula: Formula) -> Option<Vec<Clause>> {
+        let formulas = &self.specs.lowering.formulas;
+        match formulas.node(formula) {
+            Node::Constant(false) => Some(Vec::new()),
+            Node::Constant(true) => Some(vec![Vec::new()]),
+            Node::Atom(atom) => Some(vec![vec![(*atom, true)]]),
+            Node::Not(inner) => match formulas.node(*inner) {
+                Node::Atom(atom) => Some(vec![vec![(*atom, false)]]),
+                _ => unreachable!("negations were moved down to the atoms"),
+            },
+            Node::Or(parts) => {
+                let mut all = Vec::new();
+                for part in parts {
+                    all.extend(self.spell(*part)?);
+                    if all.len() > MAX_CLAUSES {
+                        return None;
+                    }
+                }
+                Some(all)
+            }
+            Node::And(parts) => {
+                let mut all = vec![Vec::new()];
+                for part in parts {
+                    let more = self.spell(*part)?;
+                    if all.len() * more.len() > MAX_CLAUSES {
+                        return None;
+                    }
+                    let join = |clause: &Clause| {
+                        let join = |other: &Clause| clause.iter().chain(other).copied().collect::<Clause>();
+                        more.iter().map(join).collect::<Vec<_>>()
+                    };
+                    all = all.iter().flat_map(join).collect();
+                }
+                Some(all)
+            }
+            Node::One(_) => unreachable!("exactly-one was spelled out"),
+        }
+    }
+
+    /// Some continuation closes the object.
+    pub fn object_live(&mut self, point: ObjectPoint) -> bool {
+        if let Some(known) = self.live.objects.get(&point) {
+            return *known;
+        }
+        let before = self.live.leant_on.take();
+        let live = self.is_object_live(point);
+        if live || self.live.leant_on.is_none() {
+            self.live.objects.insert(point, live);
+        }
+        self.live.leant_on = match (before, self.live.leant_on) {
+            (Some(before), Some(leant_on)) => Some(before.min(leant_on)),
+            (before, leant_on) => before.or(leant_on),
+        };
+        live
+    }
+
+    fn is_object_live(&mut self, point: ObjectPoint) -> bool {
+        let shape = self.shapes[point.object.shape as usize].clone();
+        if self.specs.bits.includes(point.seen, shape.required)
+            && point.count >= shape.min
+            && point.waiting.is_none()
+            && self.specs.at_end(point.object.rest).is_some()
+        {
+            return shape.max.is_none_or(|max| point.count <= max);
+        }
+        let require = self.specs.get(point.object.rest).require;
+        let Some(clauses) = self.clauses(require) else {
+            self.live.soft = true;
+            return true;
+        };
+        clauses.iter().any(|clause| self.object_clause_feasible(&shape, point, clause))
+    }
+
+    fn object_clause_feasible(&mut self, shape: &Shape, point: ObjectPoint, clause: &Clause) -> bool {
+        let (mut min, mut max) = (shape.min, shape.max);
+        let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+        let (mut valid, mut violated) = (Vec::new(), Vec::new());
+        for (atom, truth) in clause {
+            match (*atom, truth) {
+                (Atom::Required(text), true) => wanted.push(text),
+                (Atom::Required(text), false) => refused.push(text),
+                (Atom::MinCount(count), true) => min = min.max(count),
+                (Atom::MaxCount(count), false) => min = min.max(count.saturating_add(1)),
+                (Atom::MaxCount(count), true) => max = Some(max.map_or(count, |max| max.min(count))),
+                (Atom::MinCount(count), false) => max = Some(max.map_or(count - 1, |max| max.min(count - 1))),
+                (Atom::Keyword(schema, index), true) => valid.push((schema, index)),
+                (Atom::Keyword(..), false) if self.may_yet_fail(point.waiting, atom) => {}
+                (Atom::Keyword(schema, index), false) => violated.push((schema, index)),
+                (other, _) => unreachable!("{other:?} says nothing about objects"),
+            }
+        }
+        let outlook = Outlook { shape, point, refused: &refused, valid: &valid };
+        let mut total = point.count;
+        for index in 0..shape.known.len() as u32 {
+            let is_wanted = wanted.contains(&shape.known[index as usize].text);
+            let is_required = self.specs.bits.contains(shape.required, index);
+            if (is_wanted || is_required) && !self.specs.bits.contains(point.seen, index) {
+                if !self.key_feasible(&outlook, Some(index), None) {
+                    return false;
+                }
+                total += 1;
+            }
+        }
+        for at in violated {
+            // A key that is wanted anyway may be the one that violates; whether it must be another one matters only
+            // where the count is tight, and is not looked into.
+            if !self.any_key_feasible(&outlook, Some(at)) {
+                return false;
+            }
+        }
+        if max.is_some_and(|max| total > max) {
+            return false;
+        }
+        total >= min || self.enough_keys(&outlook, min - total, &wanted)
+    }
+
+    /// The value that is waited for decides about a condition.
+    fn may_yet_fail(&self, waiting: Option<PlanId>, atom: &Atom) -> bool {
+        waiting.is_some_and(|plan| self.get_plan(plan).depends(atom))
+    }
+
+    /// So many more keys can be had, beside those that must come.
+    fn enough_keys(&mut self, outlook: &Outlook, missing: u32, wanted: &[u32]) -> bool {
+        if self.key_feasible(outlook, None, None) {
+            return true;
+        }
+        let mut found = 0;
+        for index in 0..outlook.shape.known.len() as u32 {
+            let must = self.specs.bits.contains(outlook.shape.required, index)
+                || wanted.contains(&outlook.shape.known[index as usize].text);
+            let seen = self.specs.bits.contains(outlook.point.seen, index);
+            if !must && !seen && self.key_feasible(outlook, Some(index), None) {
+                found += 1;
+                if found >= missing {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn any_key_feasible(&mut self, outlook: &Outlook, violating: Option<(SchemaId, u32)>) -> bool {
+        let known = (0..outlook.shape.known.len() as u32).filter(|index| {
+            !self.specs.bits.contains(outlook.point.seen, *index)
+        });
+        let known: Vec<u32> = known.collect();
+        known.into_iter().any(|index| self.key_feasible(outlook, Some(index), violating))
+            || self.key_feasible(outlook, None, violating)
+    }
+
+    /// A key (by index; None: some free one) can come with a value that keeps all that must be valid, and that breaks
+    /// `violating` if that is asked.
+    fn key_feasible(&mut self, outlook: &Outlook, index: Option<u32>, violating: Option<(SchemaId, u32)>) -> bool {
+        let Outlook { shape, point, refused, valid } = *outlook;
+        let Some(index) = index else {
+            if shape.free == FreeKeys::None {
+                return false;
+            }
+            // No pattern matches, or one alone does.
+            let mut classes = vec![vec![false; shape.patterns.len()]];
+            for index in 0..shape.patterns.len() {
+                classes.push((0..shape.patterns.len()).map(|other| other == index).collect());
+            }
+            return classes.iter().any(|matches| {
+                self.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None)
+            });
+        };
+        let known = &shape.known[index as usize];
+        if refused.contains(&known.text) || point.only_free || known.order < point.from {
+            return false;
+        }
+        let verdicts = self.classify(shape, &known.key);
+        let (matches, names) = verdicts.split_at(shape.patterns.len());
+        if shape.names.iter().zip(names).any(|((_, hard), holds)| *hard && !holds) {
+            return false;
+        }
+        self.value_feasible(shape, valid, &KeyFacts { key: Some(&known.key), matches }, violating, Some(names))
+    }
+
+    fn value_feasible(
+        &mut self,
+        shape: &Shape,
+        valid: &[(SchemaId, u32)],
+        facts: &KeyFacts,
+        violating: Option<(SchemaId, u32)>,
+        names: Option<&[bool]>,
+    ) -> bool {
+        let set = self.set.clone();
+        // A condition on names is decided by the key; of free keys it is not known, and hoped.
+        let name_holds = |(schema, index): (SchemaId, u32)| match &set.keywords(schema)[index as usize] {
+            Keyword::PropertyNames(schema) => {
+                let place = shape.names.iter().position(|(name, _)| name == schema);
+                Some(place.and_then(|place| names.map(|names| names[place])))
+            }
+            _ => None,
+        };
+        if valid.iter().any(|at| name_holds(*at) == Some(Some(false))) {
+            return false;
+        }
+        let mut children: Vec<SchemaId> = Vec::new();
+        for at in shape.children.iter().chain(valid) {
+            children.extend(self.children_at(shape, *at, facts));
+        }
+        let mut formula = self.all_valid(&children);
+        if let Some(at) = violating {
+            match name_holds(at) {
+                Some(Some(holds)) if holds => return false,
+                Some(_) => {}
+                None => {
+                    let broken = self.children_at(shape, at, facts);
+                    let broken = self.all_valid(&broken);
+                    let formulas = &mut self.specs.lowering.formulas;
+                    let broken = formulas.not(broken);
+                    formula = formulas.and([formula, broken]);
+                }
+            }
+        }
+        self.inhabited(formula)
+    }
+
+    /// Some continuation closes the array, `position` items having been read.
+    pub fn array_live(&mut self, array: Array, position: u32) -> bool {
+        if let Some(known) = self.live.arrays.get(&(array, position)) {
+            return *known;
+        }
+        let before = self.live.leant_on.take();
+        let live = self.is_array_live(array, position);
+        if live || self.live.leant_on.is_none() {
+            self.live.arrays.insert((array, position), live);
+        }
+        self.live.leant_on = match (before, self.live.leant_on) {
+            (Some(before), Some(leant_on)) => Some(before.min(leant_on)),
+            (before, leant_on) => before.or(leant_on),
+        };
+        live
+    }
+
+    fn is_array_live(&mut self, array: Array, position: u32) -> bool {
+        let shape = &self.array_shapes[array.shape as usize];
+        let (min, max) = (shape.min, shape.max);
+        if position >= min && max.is_none_or(|max| position <= max) && self.specs.at_end(array.rest).is_some() {
+            return true;
+        }
+        let require = self.specs.get(array.rest).require;
+        let Some(clauses) = self.clauses(require) else {
+            self.live.soft = true;
+            return true;
+        };
+        clauses.iter().any(|clause| self.array_clause_feasible(array, position, clause))
+    }
+
+    fn array_clause_feasible(&mut self, array: Array, position: u32, clause: &Clause) -> bool {
+        let shape = &self.array_shapes[array.shape as usize];
+        let (mut min, mut max, mut valid) = (shape.min, shape.max, shape.children.clone());
+        let (mut contained, mut violated) = (Vec::new(), Vec::new());
+        for (atom, truth) in clause {
+            match (*atom, truth) {
+                (Atom::MinCount(count), true) => min = min.max(count),
+                (Atom::MaxCount(count), false) => min = min.max(count.saturating_add(1)),
+                (Atom::MaxCount(count), true) => max = Some(max.map_or(count, |max| max.min(count))),
+                (Atom::MinCount(count), false) => max = Some(max.map_or(count - 1, |max| max.min(count - 1))),
+                (Atom::Keyword(schema, index), true) => valid.push((schema, index)),
+                (Atom::Keyword(schema, index), false) => violated.push((schema, index)),
+                (Atom::Contains { schema, min, .. }, true) if min > 0 => contained.push((schema, min)),
+                // Too few or too many of something: whether that can be had is not looked into.
+                (Atom::Contains { .. }, _) => {}
+                (other, _) => unreachable!("{other:?} says nothing about arrays"),
+            }
+        }
+        let prefix = self.prefix_len(&valid).max(self.prefix_len(&violated));
+        let last = prefix.max(position);
+        let room = |at: u32| max.is_none_or(|max| at < max);
+        for (_, count) in &contained {
+            min = min.max(position.saturating_add(*count));
+        }
+        if max.is_some_and(|max| min > max) {
+            return false;
+        }
+        for at in position..min.min(last.saturating_add(1)) {
+            let formula = self.item_formula(&valid, at);
+            if !self.inhabited(formula) {
+                return false;
+            }
+        }
+        for (schema, count) in contained {
+            let mut places = 0;
+            for at in position..=last {
+                if !room(at) {
+                    break;
+                }
+                let formula = self.item_formula(&valid, at);
+                let wanted = self.all_valid(&[schema]);
+                let formula = self.specs.lowering.formulas.and([formula, wanted]);
+                if self.inhabited(formula) {
+                    // Beyond the prefix all places are alike.
+                    places = if at >= prefix { max.map_or(u32::MAX, |max| max - at + places) } else { places + 1 };
+                }
+            }
+            if places < count {
+                return false;
+            }
+        }
+        violated.into_iter().all(|broken| {
+            (position..=last).any(|at| {
+                let Some(child) = self.child_at(broken, at).filter(|_| room(at)) else { return false };
+                let formula = self.item_formula(&valid, at);
+                let child = self.all_valid(&[child]);
+                let formulas = &mut self.specs.lowering.formulas;
+                let broken = formulas.not(child);
+                let formula = formulas.and([formula, broken]);
+                self.inhabited(formula)
+            })
+        })
+    }
+
+    fn item_formula(&mut self, keywords: &[(SchemaId, u32)], position: u32) -> Formula {
+        let children: Vec<SchemaId> = keywords.iter().filter_map(|at| self.child_at(*at, position)).collect();
+        self.all_valid(&children)
+    }
+
+    fn prefix_len(&self, keywords: &[(SchemaId, u32)]) -> u32 {
+        let len = |(schema, index): &(SchemaId, u32)| match &self.set.keywords(*schema)[*index as usize] {
+            Keyword::Items { prefix, .. } => prefix.len() as u32,
+            _ => 0,
+        };
+        keywords.iter().map(len).max().unwrap_or(0)
+    }
+}
+
+/// Where an object stands and which clause is tried.
+#[derive(Clone, Copy)]
+struct Outlook<'a> {
+    shape: &'a Shape,
+    point: ObjectPoint,
+    /// Keys that must not come.
+    refused: &'a [u32],
+    /// `Properties` and `PropertyNames` keywords that the clause wants to hold.
+    valid: &'a [(SchemaId, u32)],
+}

@@ -1,0 +1,359 @@
+//! Objects: which keys may come, and what their values must be.
+//!
+//! The demand on an object is split when `{` is read. What holds whatever happens (required keys, counts, the children
+//! of properties that must be valid) becomes a [`Shape`]: bit sets and lists that every key is held against. The rest,
+//! a formula with alternatives in it, is kept as a spec and shrinks as keys and values decide its atoms. Most objects
+//! have no rest.
+
+use std::sync::Arc;
+
+use super::{
+    formula::{Formula, Node},
+    intern::BitSets,
+    lower::{Atom, Kind},
+    spec::{Spec, SpecId},
+    tables::{PlanId, Tables},
+};
+use crate::{
+    automaton::lexical::{Expr, StringAtom},
+    schema::{Keyword, SchemaId},
+};
+
+/// A key that some keyword names.
+#[derive(Debug)]
+pub struct Known {
+    pub key: Box<[u8]>,
+    /// The key as a text's number, as in [`Atom::Required`].
+    pub text: u32,
+    /// Its place in the order of the schema.
+    pub order: u32,
+}
+
+/// Which keys an object may have beside the known ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeKeys {
+    None,
+    All,
+    /// Those of a string language, by its number. Its verdicts tell which patterns match.
+    Of(u32),
+}
+
+/// What does not change while an object is read.
+#[derive(Debug)]
+pub struct Shape {
+    /// Sorted by their bytes; a key's index here is its bit in `seen`.
+    pub known: Vec<Known>,
+    /// Those that must come, over indices of `known`.
+    pub required: u32,
+    pub required_count: u32,
+    pub min: u32,
+    pub max: Option<u32>,
+    /// The number of properties matters.
+    pub counted: bool,
+    pub free: FreeKeys,
+    /// `Properties` keywords whose children must all be valid.
+    pub(super) children: Vec<(SchemaId, u32)>,
+    /// Tells for a key which of `patterns` match, then which of `names` hold.
+    classify: Option<u32>,
+    pub(super) patterns: Vec<Arc<str>>,
+    /// Schemas of `propertyNames`, and which of them must hold.
+    pub(super) names: Vec<(SchemaId, bool)>,
+}
+
+/// A shape with what is left of the alternatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Object {
+    pub shape: u32,
+    pub rest: SpecId,
+}
+
+/// A key, as far as the schema can tell keys apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyClass {
+    /// By index into [`Shape::known`].
+    Known(u32),
+    /// By the verdicts of [`FreeKeys::Of`]'s language; 0 for [`FreeKeys::All`].
+    Free(u32),
+}
+
+impl Tables {
+    /// The object that a demand on objects describes, before its first key.
+    pub fn object(&mut self, spec: SpecId) -> Object {
+        if let Some(object) = self.object_of.get(&spec) {
+            return *object;
+        }
+        let object = self.make_object(spec);
+        self.object_of.insert(spec, object);
+        object
+    }
+
+    fn make_object(&mut self, spec: SpecId) -> Object {
+        let Spec { require, watch } = self.specs.get(spec).clone();
+        let (mut children, mut hard_names, mut required) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut min, mut max, mut rest) = (0, None::<u32>, Vec::new());
+        for part in self.specs.lowering.formulas.conjuncts(require) {
+            match *self.specs.lowering.formulas.node(part) {
+                Node::Atom(Atom::Required(text)) => required.push(text),
+                Node::Atom(Atom::MinCount(count)) => min = min.max(count),
+                Node::Atom(Atom::MaxCount(count)) => max = Some(max.map_or(count, |max| max.min(count))),
+                Node::Atom(Atom::Keyword(schema, index)) => match self.set.keywords(schema)[index as usize] {
+                    Keyword::PropertyNames(names) => hard_names.push(names),
+                    _ => children.push((schema, index)),
+                },
+                _ => rest.push(part),
+            }
+        }
+        let rest = self.specs.lowering.formulas.and(rest);
+        let rest = self.specs.intern(Spec { require: rest, watch });
+        let rest_atoms = self.specs.atoms(rest);
+        let counted = |atom: &Atom| matches!(atom, Atom::MinCount(_) | Atom::MaxCount(_));
+        let counted = min > 0 || max.is_some() || rest_atoms.iter().any(counted);
+        let mut keywords = children.clone();
+        let mut names: Vec<(SchemaId, bool)> = hard_names.iter().map(|schema| (*schema, true)).collect();
+        for atom in &rest_atoms {
+            if let Atom::Keyword(schema, index) = *atom {
+                match self.set.keywords(schema)[index as usize] {
+                    Keyword::PropertyNames(schema) => names.push((schema, false)),
+                    _ => keywords.push((schema, index)),
+                }
+            }
+        }
+        let known = self.known_keys(&keywords, &required, &rest_atoms);
+        let index_of = |text: u32| known.iter().position(|known| known.text == text).map(|index| index as u32);
+        let mut required_bits = BitSets::EMPTY;
+        for text in &required {
+            let index = index_of(*text).expect("every required key was made a known one");
+            required_bits = self.specs.bits.with(required_bits, index);
+        }
+        let required_count = self.specs.bits.count(required_bits);
+        let patterns = self.patterns_of(&keywords);
+        let mut shape = Shape {
+            known, required: required_bits, required_count, min, max, counted, free: FreeKeys::None,
+            children, classify: None, patterns, names,
+        };
+        if !shape.patterns.is_empty() || !shape.names.is_empty() {
+            shape.classify = Some(self.key_language(&shape, Expr::True));
+        }
+        shape.free = self.free_keys(&shape);
+        self.shapes.push(Arc::new(shape));
+        Object { shape: self.shapes.len() as u32 - 1, rest }
+    }
+
+    fn known_keys(&mut self, keywords: &[(SchemaId, u32)], required: &[u32], rest: &[Atom]) -> Vec<Known> {
+        let set = self.set.clone();
+        let mut texts: Vec<(u32, Option<Box<[u8]>>)> = Vec::new();
+        for (schema, index) in keywords {
+            if let Keyword::Properties { named, .. } = &set.keywords(*schema)[*index as usize] {
+                for (key, _) in named {
+                    texts.push((self.specs.lowering.texts.intern(key.as_bytes()), Some(key.as_bytes().into())));
+                }
+            }
+        }
+        texts.extend(required.iter().map(|text| (*text, None)));
+        texts.extend(rest.iter().filter_map(|atom| match atom {
+            Atom::Required(text) => Some((*text, None)),
+            _ => None,
+        }));
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut known = Vec::new();
+        for (text, key) in texts {
+            if seen.insert(text) {
+                let key = key.unwrap_or_else(|| self.specs.lowering.texts.bytes(text).into());
+                known.push(Known { key, text, order: known.len() as u32 });
+            }
+        }
+        known.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        known
+    }
+
+    fn patterns_of(&self, keywords: &[(SchemaId, u32)]) -> Vec<Arc<str>> {
+        let mut all: Vec<Arc<str>> = Vec::new();
+        for (schema, index) in keywords {
+            if let Keyword::Properties { patterns, .. } = &self.set.keywords(*schema)[*index as usize] {
+                for (pattern, _) in patterns {
+                    if !all.contains(pattern) {
+                        all.push(pattern.clone());
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// The language of keys that meet `require`; its verdicts are the shape's patterns and names.
+    fn key_language(&mut self, shape: &Shape, require: Expr<StringAtom>) -> u32 {
+        let pattern = |pattern: &Arc<str>| Expr::Atom(StringAtom::Pattern(pattern.clone()));
+        let mut watch: Vec<Expr<StringAtom>> = shape.patterns.iter().map(pattern).collect();
+        for (schema, _) in &shape.names {
+            let formula = self.specs.lowering.lower(*schema, Kind::String);
+            watch.push(self.specs.lowering.string_expr(formula));
+        }
+        self.language(&require, &watch)
+    }
+
+    /// Free keys whose value, as far as all children must be valid, can be anything at all.
+    fn free_keys(&mut self, shape: &Shape) -> FreeKeys {
+        let mut admitted: Vec<Expr<StringAtom>> = Vec::new();
+        for (schema, hard) in &shape.names {
+            if *hard {
+                let formula = self.specs.lowering.lower(*schema, Kind::String);
+                admitted.push(self.specs.lowering.string_expr(formula));
+            }
+        }
+        let pattern = |pattern: &Arc<str>| Expr::Atom(StringAtom::Pattern(pattern.clone()));
+        let mut classes = Vec::new();
+        if shape.patterns.len() > MAX_COMBINED_PATTERNS {
+            admitted.extend(self.keys_that_match_something(shape));
+        } else {
+            for class in 0..1u32 << shape.patterns.len() {
+                let matches: Vec<bool> = (0..shape.patterns.len()).map(|index| class >> index & 1 == 1).collect();
+                let children = self.children_of(shape, &KeyFacts { key: None, matches: &matches });
+                let formula = self.all_valid(&children);
+                if self.inhabited(formula) {
+                    let part = |(index, matched): (usize, bool)| match matched {
+                        true => pattern(&shape.patterns[index]),
+                        false => Expr::Not(Box::new(pattern(&shape.patterns[index]))),
+                    };
+                    classes.push(Expr::And(matches.into_iter().enumerate().map(part).collect()));
+                }
+            }
+            if classes.is_empty() {
+                return FreeKeys::None;
+            }
+            if classes.len() < 1 << shape.patterns.len() {
+                admitted.push(Expr::Or(classes));
+            }
+        }
+        if admitted.is_empty() && shape.classify.is_none() {
+            return FreeKeys::All;
+        }
+        FreeKeys::Of(self.key_language(shape, Expr::And(admitted)))
+    }
+
+    /// With too many patterns to try their combinations: closed `Properties` keywords want one of their own.
+    fn keys_that_match_something(&mut self, shape: &Shape) -> Vec<Expr<StringAtom>> {
+        let set = self.set.clone();
+        let mut admitted = Vec::new();
+        for (schema, index) in &shape.children {
+            if let Keyword::Properties { patterns, rest: Some(rest), .. } = &set.keywords(*schema)[*index as usize] {
+                let formula = self.all_valid(&[*rest]);
+                if !self.inhabited(formula) {
+                    let own = patterns.iter().map(|(pattern, _)| Expr::Atom(StringAtom::Pattern(pattern.clone())));
+                    admitted.push(Expr::Or(own.collect()));
+                }
+            }
+        }
+        admitted
+    }
+
+    fn children_of(&self, shape: &Shape, facts: &KeyFacts) -> Vec<SchemaId> {
+        shape.children.iter().flat_map(|at| self.children_at(shape, *at, facts)).collect()
+    }
+
+    /// The subschemas that a `Properties` keyword applies to a key's value.
+    pub(super) fn children_at(&self, shape: &Shape, (schema, index): (SchemaId, u32), facts: &KeyFacts) -> Vec<SchemaId> {
+        let Keyword::Properties { named, patterns, rest } = &self.set.keywords(schema)[index as usize] else {
+            return Vec::new();
+        };
+        let mut children: Vec<SchemaId> = Vec::new();
+        if let Some(key) = facts.key {
+            children.extend(named.iter().filter(|(name, _)| name.as_bytes() == key).map(|(_, child)| *child));
+        }
+        let matched = |pattern: &Arc<str>| {
+            let index = shape.patterns.iter().position(|known| known == pattern);
+            index.is_some_and(|index| facts.matches[index])
+        };
+        children.extend(patterns.iter().filter(|(pattern, _)| matched(pattern)).map(|(_, child)| *child));
+        if children.is_empty() {
+            children.extend(*rest);
+        }
+        children
+    }
+
+    /// All of these schemas hold.
+    pub fn all_valid(&mut self, schemas: &[SchemaId]) -> Formula {
+        let formulas = &mut self.specs.lowering.formulas;
+        let parts: Vec<Formula> = schemas.iter().map(|schema| formulas.atom(Atom::Schema(*schema))).collect();
+        formulas.and(parts)
+    }
+
+    /// What follows from a key. None: it may not come.
+    pub fn key_plan(&mut self, object: Object, class: KeyClass) -> Option<PlanId> {
+        if let Some(plan) = self.key_plans.get(&(object, class)) {
+            return *plan;
+        }
+        let shape = self.shapes[object.shape as usize].clone();
+        let plan = self.make_key_plan(&shape, object.rest, class);
+        self.key_plans.insert((object, class), plan);
+        plan
+    }
+
+    fn make_key_plan(&mut self, shape: &Shape, rest: SpecId, class: KeyClass) -> Option<PlanId> {
+        let known = match class {
+            KeyClass::Known(index) => Some(&shape.known[index as usize]),
+            KeyClass::Free(_) => None,
+        };
+        let verdicts = match class {
+            KeyClass::Known(_) => self.classify(shape, known.map_or(&[], |known| &known.key)),
+            KeyClass::Free(bits) => {
+                let count = shape.patterns.len() + shape.names.len();
+                (0..count as u32).map(|bit| self.specs.bits.contains(bits, bit)).collect()
+            }
+        };
+        let (matches, names) = verdicts.split_at(shape.patterns.len());
+        if shape.names.iter().zip(names).any(|((_, hard), holds)| *hard && !holds) {
+            return None;
+        }
+        let facts = KeyFacts { key: known.map(|known| &*known.key), matches };
+        let set = self.set.clone();
+        let rest = self.specs.substitute(rest, |atom| match *atom {
+            Atom::Required(text) => known.filter(|known| known.text == text).map(|_| Formula::TRUE),
+            Atom::Keyword(schema, index) => match set.keywords(schema)[index as usize] {
+                Keyword::PropertyNames(schema) => {
+                    let index = shape.names.iter().position(|(name, _)| *name == schema);
+                    index.is_some_and(|index| !names[index]).then_some(Formula::FALSE)
+                }
+                _ => None,
+            },
+            _ => None,
+        })?;
+        let mut open: Vec<(Atom, Vec<SchemaId>)> = Vec::new();
+        for atom in self.specs.atoms(rest) {
+            if let Atom::Keyword(schema, index) = atom {
+                let children = self.children_at(shape, (schema, index), &facts);
+                if !children.is_empty() {
+                    open.push((atom, children));
+                }
+            }
+        }
+        let children = self.children_of(shape, &facts);
+        self.plan(&children, rest, open)
+    }
+
+    /// Which of a shape's patterns match a known key, then which names hold.
+    pub(super) fn classify(&mut self, shape: &Shape, key: &[u8]) -> Vec<bool> {
+        let Some(language) = shape.classify else { return Vec::new() };
+        let count = shape.patterns.len() + shape.names.len();
+        let bits = self.verdicts_of(language, key).expect("the classifying language takes every string");
+        (0..count as u32).map(|bit| self.specs.bits.contains(bits, bit)).collect()
+    }
+
+    /// What is left of the alternatives when an object has `count` properties. None: it has too many.
+    pub fn count_properties(&mut self, object: Object, count: u32) -> Option<SpecId> {
+        self.specs.substitute(object.rest, |atom| match *atom {
+            Atom::MinCount(min) if count >= min => Some(Formula::TRUE),
+            Atom::MaxCount(max) if count > max => Some(Formula::FALSE),
+            _ => None,
+        })
+    }
+}
+
+/// More patterns than this are not tried in all combinations to find out which keys can have a value.
+const MAX_COMBINED_PATTERNS: usize = 4;
+
+/// What is known of a key when its children are looked up.
+pub(super) struct KeyFacts<'a> {
+    pub key: Option<&'a [u8]>,
+    /// For each of the shape's patterns.
+    pub matches: &'a [bool],
+}

@@ -1,0 +1,276 @@
+//! Everything that is worked out once for a schema and kept: lazily, so that a schema costs what is visited of it.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{
+    array::{Array, ArrayShape},
+    formula::Formula,
+    intern::Interner,
+    lower::{Atom, Lowering},
+    object::{KeyClass, Object, Shape},
+    spec::{Spec, SpecId, Specs},
+};
+use crate::{
+    automaton::lexical::{Expr, NumberLanguage, StrState, StringAtom, StringCache, StringLanguage},
+    schema::{Schema, SchemaId, SchemaSet},
+};
+
+/// The number of a [`Plan`].
+pub type PlanId = u32;
+
+/// What follows from a key, or from one more item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// The demand on the value.
+    pub value: SpecId,
+    /// What is left of the container's alternatives before the value is known.
+    pub rest: SpecId,
+    /// What the value's verdicts are about, in their order.
+    watched: Box<[SchemaId]>,
+    /// Which conditions of `rest` depend on which verdicts.
+    open: Box<[(Atom, Box<[SchemaId]>)]>,
+}
+
+impl Plan {
+    /// The container waits for the value's verdicts.
+    pub fn is_watching(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The value's verdicts decide about a condition of the container.
+    pub fn depends(&self, atom: &Atom) -> bool {
+        self.open.iter().any(|(open, _)| open == atom)
+    }
+}
+
+/// The tables of one schema.
+pub struct Tables {
+    pub set: Arc<SchemaSet>,
+    pub specs: Specs,
+    pub strings: Arc<StringCache>,
+    /// Numbers in plain form only.
+    pub plain_numbers: bool,
+    pub languages: Vec<Arc<StringLanguage>>,
+    string_of: FxHashMap<SpecId, u32>,
+    pub numbers: Vec<Arc<NumberLanguage>>,
+    number_of: FxHashMap<SpecId, u32>,
+    pub shapes: Vec<Arc<Shape>>,
+    pub(super) object_of: FxHashMap<SpecId, Object>,
+    pub(super) key_plans: FxHashMap<(Object, KeyClass), Option<PlanId>>,
+    pub array_shapes: Vec<ArrayShape>,
+    pub(super) array_of: FxHashMap<SpecId, Array>,
+    pub(super) item_plans: FxHashMap<(Array, u32), Option<PlanId>>,
+    plans: Interner<Plan>,
+    after: FxHashMap<(PlanId, u32), Option<SpecId>>,
+    pub(super) live: super::live::Liveness,
+    /// The first thing that could not be built; every language that needs it is empty.
+    pub fault: Option<String>,
+}
+
+impl Tables {
+    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, plain_numbers: bool) -> Self {
+        Self {
+            specs: Specs::new(Lowering::new(set.clone())),
+            set,
+            strings,
+            plain_numbers,
+            languages: Vec::new(),
+            string_of: FxHashMap::default(),
+            numbers: Vec::new(),
+            number_of: FxHashMap::default(),
+            shapes: Vec::new(),
+            object_of: FxHashMap::default(),
+            key_plans: FxHashMap::default(),
+            array_shapes: Vec::new(),
+            array_of: FxHashMap::default(),
+            item_plans: FxHashMap::default(),
+            plans: Interner::default(),
+            after: FxHashMap::default(),
+            live: super::live::Liveness::default(),
+            fault: None,
+        }
+    }
+
+    /// How much has been built so far, in table entries.
+    pub fn size(&self) -> usize {
+        self.specs.len() + self.key_plans.len() + self.item_plans.len() + self.plans.len() + self.after.len()
+    }
+
+    pub fn get_plan(&self, id: PlanId) -> &Plan {
+        self.plans.get(id)
+    }
+
+    /// The demand on one more child: all of `children` must be valid, and `rest`, whose conditions in `open` depend on
+    /// the child, must stay within reach. None: no value can meet it.
+    pub(super) fn plan(
+        &mut self,
+        children: &[SchemaId],
+        mut rest: SpecId,
+        mut open: Vec<(Atom, Vec<SchemaId>)>,
+    ) -> Option<PlanId> {
+        if !open.is_empty() {
+            // A child that nothing can satisfy decides at once.
+            let set = self.set.clone();
+            let never = |schemas: &[SchemaId]| schemas.iter().any(|schema| *set.schema(*schema) == Schema::Never);
+            rest = self.specs.substitute(rest, |atom| match atom {
+                Atom::Contains { .. } => None,
+                _ => open.iter().any(|(other, schemas)| other == atom && never(schemas)).then_some(Formula::FALSE),
+            })?;
+            let left: FxHashSet<Atom> = self.specs.atoms(rest).into_iter().collect();
+            open.retain(|(atom, _)| left.contains(atom));
+        }
+        let must = self.all_valid(children);
+        let mut parts = vec![must];
+        let mut watched: Vec<SchemaId> = Vec::new();
+        if !open.is_empty() {
+            let mut formulas: Vec<(Atom, Option<Formula>)> = Vec::new();
+            for (atom, schemas) in &open {
+                let valid = self.all_valid(schemas);
+                formulas.push((*atom, match atom {
+                    Atom::Contains { max: Some(0), .. } => Some(self.specs.lowering.formulas.not(valid)),
+                    Atom::Contains { .. } => None,
+                    _ => Some(valid),
+                }));
+            }
+            let child = |atom: &Atom| formulas.iter().find(|(other, _)| other == atom).and_then(|(_, formula)| *formula);
+            let require = self.specs.get(rest).require;
+            parts.push(self.specs.hope(require, true, &child));
+        }
+        let require = self.specs.lowering.formulas.and(parts);
+        if !self.inhabited(require) {
+            return None;
+        }
+        if !open.is_empty() {
+            let certain = self.specs.lowering.formulas.conjuncts(require);
+            for schema in open.iter().flat_map(|(_, schemas)| schemas) {
+                let formula = self.specs.lowering.formulas.atom(Atom::Schema(*schema));
+                let known = certain.contains(&formula) || *self.set.schema(*schema) == Schema::Any;
+                if !known && !watched.contains(schema) {
+                    watched.push(*schema);
+                }
+            }
+        }
+        let formulas = &mut self.specs.lowering.formulas;
+        let watch = watched.iter().map(|schema| formulas.atom(Atom::Schema(*schema))).collect();
+        let value = self.specs.intern(Spec { require, watch });
+        // Conditions that only depend on what is certain need no verdict, but a count goes on counting.
+        open.retain(|(atom, schemas)| {
+            matches!(atom, Atom::Contains { .. }) || schemas.iter().any(|schema| watched.contains(schema))
+        });
+        let open = open.into_iter().map(|(atom, schemas)| (atom, schemas.into())).collect();
+        Some(self.plans.intern(Plan { value, rest, watched: watched.into(), open }))
+    }
+
+    /// What is left of the container's alternatives once the child's verdicts are known. None: they cannot be met.
+    pub fn after_child(&mut self, plan: PlanId, verdicts: u32) -> Option<SpecId> {
+        if let Some(known) = self.after.get(&(plan, verdicts)) {
+            return *known;
+        }
+        let Plan { rest, watched, open, .. } = self.plans.get(plan).clone();
+        let holds = |schema: &SchemaId| match watched.iter().position(|watched| watched == schema) {
+            Some(bit) => self.specs.bits.contains(verdicts, bit as u32),
+            None => true,
+        };
+        let mut decided: Vec<(Atom, Atom, Option<Formula>)> = Vec::new();
+        for (atom, schemas) in &open {
+            let valid = schemas.iter().all(holds);
+            match *atom {
+                Atom::Contains { max: Some(0), .. } if valid => decided.push((*atom, *atom, Some(Formula::FALSE))),
+                Atom::Contains { schema, min, max } if valid => {
+                    let (min, max) = (min.saturating_sub(1), max.map(|max| max - 1));
+                    let done = (min == 0 && max.is_none()).then_some(Formula::TRUE);
+                    decided.push((*atom, Atom::Contains { schema, min, max }, done));
+                }
+                Atom::Contains { .. } => {}
+                _ if valid => {}
+                _ => decided.push((*atom, *atom, Some(Formula::FALSE))),
+            }
+        }
+        let decided: Vec<(Atom, Formula)> = decided
+            .into_iter()
+            .map(|(atom, next, constant)| (atom, constant.unwrap_or_else(|| self.specs.lowering.formulas.atom(next))))
+            .collect();
+        let after = self.specs.substitute(rest, |atom| {
+            decided.iter().find(|(other, _)| other == atom).map(|(_, formula)| *formula)
+        });
+        self.after.insert((plan, verdicts), after);
+        after
+    }
+
+    /// The language of strings that meet a demand; its verdicts are the demand's watched formulas.
+    pub fn string(&mut self, spec: SpecId) -> u32 {
+        if let Some(id) = self.string_of.get(&spec) {
+            return *id;
+        }
+        let Spec { require, watch } = self.specs.get(spec).clone();
+        let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.string_expr(*formula)).collect();
+        let require = self.specs.lowering.string_expr(require);
+        let id = self.language(&require, &watch);
+        self.string_of.insert(spec, id);
+        id
+    }
+
+    pub(super) fn language(&mut self, require: &Expr<StringAtom>, watch: &[Expr<StringAtom>]) -> u32 {
+        let language = match self.strings.language(require, watch) {
+            Ok(language) => language,
+            Err(error) => {
+                self.fault.get_or_insert(error.to_string());
+                self.strings.language(&Expr::False, &[]).expect("the empty language needs nothing")
+            }
+        };
+        self.languages.push(language);
+        self.languages.len() as u32 - 1
+    }
+
+    /// The verdicts of a language on a text; None if the text is not in it.
+    pub(super) fn verdicts_of(&mut self, language: u32, text: &[u8]) -> Option<u32> {
+        let language = self.languages[language as usize].clone();
+        let mut dfa = language.lock();
+        let mut state = dfa.start()?;
+        for byte in text {
+            state = dfa.step(state, *byte)?;
+        }
+        if !dfa.accepts(state) {
+            return None;
+        }
+        drop(dfa);
+        Some(self.string_verdicts_of(&language, state))
+    }
+
+    /// Where a text of a language begins; None if the language is empty.
+    pub fn string_start(&self, language: u32) -> Option<StrState> {
+        let language = &self.languages[language as usize];
+        if language.is_plain() { Some(StrState { dfa: 0, len: 0 }) } else { language.lock().start() }
+    }
+
+    /// The verdicts of a language on a text that ends at `at`.
+    pub fn string_verdicts(&mut self, language: u32, at: StrState) -> u32 {
+        let language = self.languages[language as usize].clone();
+        self.string_verdicts_of(&language, at)
+    }
+
+    fn string_verdicts_of(&mut self, language: &StringLanguage, at: StrState) -> u32 {
+        let verdicts = language.lock().verdicts(at);
+        self.specs.bits.collect((0..language.watched()).map(|index| verdicts.holds(index)))
+    }
+
+    /// The numbers that meet a demand; their verdicts are the demand's watched formulas.
+    pub fn number(&mut self, spec: SpecId) -> u32 {
+        if let Some(id) = self.number_of.get(&spec) {
+            return *id;
+        }
+        let Spec { require, watch } = self.specs.get(spec).clone();
+        let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.number_expr(*formula)).collect();
+        let require = self.specs.lowering.number_expr(require);
+        let language = NumberLanguage::compile(&require, &watch, self.plain_numbers).unwrap_or_else(|error| {
+            self.fault.get_or_insert(error.to_string());
+            NumberLanguage::compile(&Expr::False, &[], false).expect("no number is easily decided")
+        });
+        self.numbers.push(Arc::new(language));
+        let id = self.numbers.len() as u32 - 1;
+        self.number_of.insert(spec, id);
+        id
+    }
+}

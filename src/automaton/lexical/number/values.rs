@@ -1,0 +1,391 @@
+//! A formula over numbers as a set of values: the number line cut at the constants, and for each piece a truth table
+//! over the lattices.
+//!
+//! Between two neighbouring constants every comparison has one truth value, so there the formula depends on nothing
+//! but which multiples the number is. At most [`LATTICES`] different divisors are taken (`Integer` is always the
+//! first), so a piece's truth table is one 64-bit word, and formulas are evaluated for all its entries at once.
+
+use num_integer::Integer as _;
+
+use super::{
+    NumberAtom, NumberError,
+    lattice::{Lattice, MODULUS_LIMIT},
+    mantissa::{Digits, Mantissa, Side},
+};
+use crate::{automaton::lexical::Expr, schema::Decimal};
+
+/// Divisors in one formula, `Integer` among them.
+pub const LATTICES: usize = 6;
+/// Pieces of the number line times size of the formulas.
+const WORK_LIMIT: usize = 50_000_000;
+/// Entry b of lattice i's word tells whether bit i of b is set.
+const PATTERNS: [u64; LATTICES] = [
+    0xAAAA_AAAA_AAAA_AAAA,
+    0xCCCC_CCCC_CCCC_CCCC,
+    0xF0F0_F0F0_F0F0_F0F0,
+    0xFF00_FF00_FF00_FF00,
+    0xFFFF_0000_FFFF_0000,
+    0xFFFF_FFFF_0000_0000,
+];
+/// The table of `Integer`.
+pub const INTEGER: u64 = PATTERNS[0];
+
+/// A constant that is not 0, without its sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// Its place in [`Digits`].
+    pub digits: u32,
+    /// The power of ten of its first digit.
+    pub lead: i64,
+}
+
+/// An atom, resolved. Pieces of the line are numbered from left to right: gap, constant, gap, constant, ..., gap.
+#[derive(Clone, Debug)]
+enum Test {
+    Within { first: u32, last: u32 },
+    OneOf(Box<[u32]>),
+    Multiple(usize),
+    IntegerText,
+}
+
+/// What the formulas of one language speak of.
+#[derive(Debug)]
+pub struct Line {
+    pub digits: Digits,
+    pub lattices: Vec<Lattice>,
+    /// Positive and negative constants, by magnitude.
+    constants: [Vec<Constant>; 2],
+    /// Truth tables are compared on these entries; no number has any other combination of multiples.
+    possible: u64,
+}
+
+/// A formula, resolved against a [`Line`].
+#[derive(Debug)]
+pub struct Formula(Expr<Test>);
+
+/// An open interval of magnitudes on which the formula's table is the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Interval {
+    /// `None` is 0.
+    pub lower: Option<Constant>,
+    /// `None` is infinity.
+    pub upper: Option<Constant>,
+    pub region: u32,
+}
+
+/// Values of one sign, 0 left out.
+#[derive(Debug, Default)]
+pub struct Half {
+    /// Admitted constants that lie in no interval, by digits and then magnitude.
+    pub points: Vec<Constant>,
+    pub intervals: Vec<Interval>,
+}
+
+/// A set of values.
+#[derive(Debug)]
+pub struct Values {
+    /// Positive and negative.
+    pub halves: [Half; 2],
+    pub zero: bool,
+}
+
+/// How the values of an interval are told from the others: by multiples alone.
+#[derive(Debug)]
+pub struct Region {
+    pub table: u64,
+    /// Numbers of some fineness are all in: every open interval has one.
+    pub dense: bool,
+    /// Otherwise all of them are on these, and each of these has some in every 1,000 neighbours.
+    pub searches: Vec<Lattice>,
+}
+
+impl Line {
+    /// Gathers the constants and divisors of all formulas.
+    pub fn new<'a>(formulas: impl Iterator<Item = &'a Expr<NumberAtom>>) -> Result<Self, NumberError> {
+        let mut constants: Vec<&Decimal> = Vec::new();
+        let mut steps: Vec<&Decimal> = Vec::new();
+        formulas.for_each(|formula| {
+            formula.atoms(&mut |atom| match atom {
+                NumberAtom::Min { value, .. } | NumberAtom::Max { value, .. } => constants.push(value),
+                NumberAtom::OneOf(values) => constants.extend(values.iter()),
+                NumberAtom::MultipleOf(step) => steps.push(step),
+                NumberAtom::Integer | NumberAtom::IntegerText => {}
+            });
+        });
+        let mut lattices = vec![Lattice { step: 1, exponent: 0 }];
+        let mut modulus = 1u128;
+        for step in steps {
+            let lattice = Lattice::new(step).ok_or(NumberError::Divisor(step.clone()))?;
+            modulus = modulus.checked_mul(lattice.step / modulus.gcd(&lattice.step)).unwrap_or(MODULUS_LIMIT);
+            if modulus >= MODULUS_LIMIT {
+                return Err(NumberError::Divisor(step.clone()));
+            }
+            if !lattices.contains(&lattice) {
+                lattices.push(lattice);
+            }
+        }
+        if lattices.len() > LATTICES {
+            return Err(NumberError::Divisors { count: lattices.len() - 1 });
+        }
+        let texts = constants.iter().filter(|c| !c.is_zero()).map(|c| c.digits().into()).collect();
+        let digits = Digits::new(texts, modulus);
+        let of_sign = |negative: bool| {
+            let mut all: Vec<Constant> = constants
+                .iter()
+                .filter(|c| !c.is_zero() && c.is_negative() == negative)
+                .map(|c| Constant { digits: digits.index(c.digits()), lead: c.leading_exponent() })
+                .collect();
+            all.sort_unstable_by_key(|c| (c.lead, c.digits));
+            all.dedup();
+            all
+        };
+        let constants = [of_sign(false), of_sign(true)];
+        let mut line = Self { digits, lattices, constants, possible: 0 };
+        line.possible = (0..1u64 << line.lattices.len())
+            .filter(|&bits| bits == 0 || line.common(bits, None).is_some())
+            .fold(0, |all, bits| all | 1 << bits);
+        Ok(line)
+    }
+
+    /// The largest power of ten that a constant's first digit counts.
+    pub fn greatest_lead(&self) -> Option<i64> {
+        self.constants.iter().filter_map(|side| side.last()).map(|c| c.lead).max()
+    }
+
+    /// The lattice of the numbers that are multiples of those in `bits`, and of 10^fineness if given; `None` if all
+    /// its numbers are multiples of yet another lattice too.
+    fn common(&self, bits: u64, fineness: Option<i64>) -> Option<Lattice> {
+        let fineness = fineness.map(|exponent| Lattice { step: 1, exponent });
+        let chosen = self.lattices.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, l)| *l);
+        let mut chosen = chosen.chain(fineness);
+        let first = chosen.next()?;
+        let common = chosen.try_fold(first, |a, b| a.intersection(b))?;
+        let mut others = self.lattices.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 0);
+        others.all(|(_, &l)| common.intersection(l) != Some(common)).then_some(common)
+    }
+
+    /// A region; with a fineness, only its multiples of 10^fineness count.
+    pub fn region(&self, table: u64, fineness: Option<i64>) -> Region {
+        let entries = (0..1u64 << self.lattices.len()).filter(|bits| (table & self.possible) >> bits & 1 == 1);
+        let mut searches: Vec<Lattice> = entries.filter_map(|bits| self.common(bits, fineness)).collect();
+        searches.sort_by_key(|l| (l.exponent, l.step));
+        searches.dedup();
+        Region { table, dense: fineness.is_none() && table & 1 == 1, searches }
+    }
+
+    /// The piece of the line that a constant is.
+    fn piece_of(&self, value: &Decimal) -> u32 {
+        let zero = self.zero();
+        if value.is_zero() {
+            return zero;
+        }
+        let key = (value.leading_exponent(), self.digits.index(value.digits()));
+        let side = &self.constants[usize::from(value.is_negative())];
+        let at = side.binary_search_by_key(&key, |c| (c.lead, c.digits)).expect("every constant is on the line");
+        let distance = 2 * at as u32 + 2;
+        if value.is_negative() { zero - distance } else { zero + distance }
+    }
+
+    /// The piece that 0 is.
+    pub fn zero(&self) -> u32 {
+        2 * self.constants[1].len() as u32 + 1
+    }
+
+    /// The piece in which the number with this sign and these digits lies; not for 0.
+    pub fn piece(&self, negative: bool, m: Mantissa, lead: i64) -> u32 {
+        let side = &self.constants[usize::from(negative)];
+        let below = side.partition_point(|c| self.side(m, lead, *c) == Side::Above);
+        let equal = side.get(below).is_some_and(|c| self.side(m, lead, *c) == Side::StartsAt);
+        let distance = 2 * below as u32 + 1 + u32::from(equal);
+        if negative { self.zero() - distance } else { self.zero() + distance }
+    }
+
+    /// How the numbers that begin with these digits, the first of which counts 10^lead, lie to a constant.
+    #[inline]
+    pub fn side(&self, m: Mantissa, lead: i64, constant: Constant) -> Side {
+        match lead.cmp(&constant.lead) {
+            std::cmp::Ordering::Less => Side::Below,
+            std::cmp::Ordering::Equal => self.digits.side(m, constant.digits),
+            std::cmp::Ordering::Greater => Side::Above,
+        }
+    }
+
+    /// Which multiples D * 10^scale is, D without its zeros having this residue.
+    #[inline]
+    pub fn multiples(&self, residue: u128, scale: i64) -> u64 {
+        let is = |l: &Lattice| l.threshold(residue).is_some_and(|threshold| threshold <= scale);
+        self.lattices.iter().enumerate().fold(0, |bits, (i, l)| bits | u64::from(is(l)) << i)
+    }
+
+    pub fn resolve(&self, formula: &Expr<NumberAtom>) -> Formula {
+        Formula(self.resolve_expr(formula))
+    }
+
+    fn resolve_expr(&self, formula: &Expr<NumberAtom>) -> Expr<Test> {
+        let all = |parts: &[Expr<NumberAtom>]| parts.iter().map(|part| self.resolve_expr(part)).collect();
+        match formula {
+            Expr::True => Expr::True,
+            Expr::False => Expr::False,
+            Expr::Atom(atom) => Expr::Atom(self.resolve_atom(atom)),
+            Expr::And(parts) => Expr::And(all(parts)),
+            Expr::Or(parts) => Expr::Or(all(parts)),
+            Expr::One(parts) => Expr::One(all(parts)),
+            Expr::Not(part) => Expr::Not(Box::new(self.resolve_expr(part))),
+        }
+    }
+
+    fn resolve_atom(&self, atom: &NumberAtom) -> Test {
+        match atom {
+            NumberAtom::Integer => Test::Multiple(0),
+            NumberAtom::IntegerText => Test::IntegerText,
+            NumberAtom::Min { value, exclusive } => {
+                Test::Within { first: self.piece_of(value) + u32::from(*exclusive), last: u32::MAX }
+            }
+            NumberAtom::Max { value, exclusive } => {
+                Test::Within { first: 0, last: self.piece_of(value) - u32::from(*exclusive) }
+            }
+            NumberAtom::MultipleOf(step) => {
+                let lattice = Lattice::new(step).expect("a divisor that the line was made for");
+                let at = self.lattices.iter().position(|l| *l == lattice).expect("a divisor of the line");
+                Test::Multiple(at)
+            }
+            NumberAtom::OneOf(values) => {
+                let mut pieces: Vec<u32> = values.iter().map(|value| self.piece_of(value)).collect();
+                pieces.sort_unstable();
+                Test::OneOf(pieces.into())
+            }
+        }
+    }
+
+    /// The values that a formula admits, in texts with or without fraction and exponent, and their regions (appended,
+    /// each table once).
+    pub fn values(&self, formula: &Formula, integer_text: bool, regions: &mut Vec<Region>) -> Values {
+        let mask = if integer_text { INTEGER } else { u64::MAX } & self.possible;
+        let table = |piece: u32| formula.table(piece, integer_text) & mask;
+        let every_multiple = (1u64 << self.lattices.len()) - 1;
+        let half = |negative: bool| self.half(negative, table);
+        let mut halves = [half(false), half(true)];
+        for interval in halves.iter_mut().flat_map(|half| &mut half.1) {
+            let at = regions.iter().position(|r| r.table == interval.table).unwrap_or_else(|| {
+                regions.push(self.region(interval.table, None));
+                regions.len() - 1
+            });
+            interval.interval.region = at as u32;
+        }
+        let halves = halves.map(|(points, intervals)| Half {
+            points,
+            intervals: intervals.into_iter().map(|i| i.interval).filter(|i| regions[i.region as usize].possible()).collect(),
+        });
+        Values { halves, zero: table(self.zero()) >> every_multiple & 1 == 1 }
+    }
+
+    fn half(&self, negative: bool, table: impl Fn(u32) -> u64) -> (Vec<Constant>, Vec<Tabled>) {
+        let constants = &self.constants[usize::from(negative)];
+        let at = |distance: usize| {
+            if negative { self.zero() - distance as u32 } else { self.zero() + distance as u32 }
+        };
+        let mut points = Vec::new();
+        let mut open = Tabled { table: table(at(1)), interval: Interval { lower: None, upper: None, region: 0 } };
+        let mut intervals = Vec::new();
+        for (i, &constant) in constants.iter().enumerate() {
+            let (here, next) = (table(at(2 * i + 2)), table(at(2 * i + 3)));
+            if here == open.table && next == open.table {
+                continue;
+            }
+            if here >> self.constant_multiples(constant) & 1 == 1 {
+                points.push(constant);
+            }
+            open.interval.upper = Some(constant);
+            intervals.push(open);
+            open = Tabled { table: next, interval: Interval { lower: Some(constant), upper: None, region: 0 } };
+        }
+        intervals.push(open);
+        points.sort_unstable_by_key(|c| (c.digits, c.lead));
+        (points, intervals)
+    }
+
+    fn constant_multiples(&self, constant: Constant) -> u64 {
+        let m = self.digits.mantissa(constant.digits);
+        self.multiples(m.residue, constant.lead - i64::from(m.length) + 1)
+    }
+
+    fn pieces(&self) -> std::ops::Range<u32> {
+        0..2 * (self.constants[0].len() + self.constants[1].len()) as u32 + 3
+    }
+
+    /// Every number satisfies the formula, however it is written.
+    pub fn always(&self, formula: &Formula) -> bool {
+        let full = |piece| [false, true].into_iter().all(|text| !formula.table(piece, text) & self.possible == 0);
+        self.pieces().all(full)
+    }
+
+    /// Only integers satisfy the formula, and none of them only with a fraction or an exponent.
+    pub fn only_integers(&self, formula: &Formula) -> bool {
+        self.pieces().all(|piece| {
+            let other = formula.table(piece, false) & self.possible;
+            other & !INTEGER == 0 && other & !formula.table(piece, true) == 0
+        })
+    }
+
+    /// # Errors
+    /// If cutting the line for formulas of this size takes too long.
+    pub fn check_work(&self, size: usize) -> Result<(), NumberError> {
+        let work = self.pieces().len().saturating_mul(size);
+        if work > WORK_LIMIT { Err(NumberError::Work { needed: work, limit: WORK_LIMIT }) } else { Ok(()) }
+    }
+}
+
+/// An interval whose region is not yet looked up.
+#[derive(Clone, Copy)]
+struct Tabled {
+    table: u64,
+    interval: Interval,
+}
+
+impl Region {
+    /// Some number is in.
+    pub fn possible(&self) -> bool {
+        self.dense || !self.searches.is_empty()
+    }
+}
+
+impl Formula {
+    /// The truth on a piece of the line, for each combination of multiples.
+    fn table(&self, piece: u32, integer_text: bool) -> u64 {
+        table(&self.0, piece, integer_text)
+    }
+
+    /// The truth for a number in this piece with these multiples.
+    pub fn holds(&self, piece: u32, multiples: u64, integer_text: bool) -> bool {
+        self.0.eval(&mut |test| test.table(piece, integer_text) >> multiples & 1 == 1)
+    }
+}
+
+impl Test {
+    fn table(&self, piece: u32, integer_text: bool) -> u64 {
+        let truth = match self {
+            Self::Multiple(at) => return PATTERNS[*at],
+            Self::Within { first, last } => (*first..=*last).contains(&piece),
+            Self::OneOf(pieces) => pieces.binary_search(&piece).is_ok(),
+            Self::IntegerText => integer_text,
+        };
+        if truth { u64::MAX } else { 0 }
+    }
+}
+
+fn table(expr: &Expr<Test>, piece: u32, integer_text: bool) -> u64 {
+    let each = |part: &Expr<Test>| table(part, piece, integer_text);
+    match expr {
+        Expr::True => u64::MAX,
+        Expr::False => 0,
+        Expr::Atom(test) => test.table(piece, integer_text),
+        Expr::And(parts) => parts.iter().map(each).fold(u64::MAX, |a, b| a & b),
+        Expr::Or(parts) => parts.iter().map(each).fold(0, |a, b| a | b),
+        Expr::One(parts) => {
+            let (once, twice) =
+                parts.iter().map(each).fold((0, 0), |(once, twice), t| (once | t, twice | (once & t)));
+            once & !twice
+        }
+        Expr::Not(part) => !each(part),
+    }
+}

@@ -1,0 +1,203 @@
+//! The deterministic automaton of a string language, grown as it is walked.
+//!
+//! The table has one cell per state and byte class: the target if the target is live, [`DEAD`], or a mark that it has
+//! not been worked out. So a step is one look-up in the common case; only a language with length bounds adds a counter,
+//! which decides by two numbers per state unless a bound is near.
+
+use rustc_hash::FxHashMap;
+
+use super::super::expr::Expr;
+use super::formula::{self, Atom, Condition, Segment};
+use super::literals::is_lead;
+use super::nfa::{Measure, NEVER};
+use super::product::Product;
+use super::{Overrun, StrState, Verdicts};
+
+/// A cell whose target accepts nothing.
+const DEAD: u32 = u32::MAX - 1;
+/// A cell that has not been computed.
+const UNKNOWN: u32 = u32::MAX;
+/// A cell whose target is known, but not whether it is live.
+const UNVERIFIED: u32 = 1 << 31;
+
+/// More memory than this one language does not take, in bytes.
+const MAX_BYTES: usize = 64 << 20;
+
+/// What a language demands and reports. Immutable.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub segments: Vec<Segment>,
+    pub conditions: Vec<Condition>,
+    pub watch: Vec<Expr<Atom>>,
+    /// From this length on no length atom changes; 0 if there is none.
+    pub top: u32,
+}
+
+impl Rule {
+    pub fn is_plain(&self) -> bool {
+        let free = Segment { first: 0, last: None, condition: 0 };
+        self.watch.is_empty() && self.segments == [free] && self.conditions == [Expr::True]
+    }
+}
+
+/// What has been found out about states.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    /// Per condition and state.
+    pub measures: Vec<Vec<Option<Measure>>>,
+    /// Per state: up to this length it is certainly live.
+    easy: Vec<u32>,
+    pub exact: FxHashMap<(u32, u32), bool>,
+    pub universal: FxHashMap<(usize, u32), bool>,
+    /// Inside an escape sequence, by its progress.
+    pub escapes: FxHashMap<(StrState, u32), bool>,
+}
+
+/// See the module's head; reached through [`super::StringLanguage::lock`].
+#[derive(Debug)]
+pub struct StringDfa {
+    pub(super) product: Product,
+    table: Vec<u32>,
+    pub(super) rule: Rule,
+    pub(super) memo: Memo,
+    pub(super) soft: bool,
+    overrun: Option<Overrun>,
+    plain: bool,
+}
+
+impl StringDfa {
+    pub(super) fn new(product: Product, rule: Rule) -> Self {
+        let memo = Memo { measures: vec![Vec::new(); rule.conditions.len()], ..Memo::default() };
+        let plain = rule.is_plain();
+        let mut dfa = Self { product, table: Vec::new(), rule, memo, soft: false, overrun: None, plain };
+        dfa.cover_new_states();
+        dfa
+    }
+
+    /// Whether every text is in the language and nothing is watched.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Where a text begins; `None` if the language is empty.
+    pub fn start(&mut self) -> Option<StrState> {
+        self.live_at(0, 0).then_some(StrState { dfa: 0, len: 0 })
+    }
+
+    /// One more byte of the (unescaped) text; `None` iff no text of the language begins so.
+    ///
+    /// Also `None` once the language has outgrown its memory: ask [`StringDfa::overrun`] after a walk.
+    pub fn step(&mut self, state: StrState, byte: u8) -> Option<StrState> {
+        let class = usize::from(self.product.class_of[usize::from(byte)]);
+        let cell = self.table[state.dfa as usize * self.product.classes() + class];
+        let dfa = match cell {
+            0..UNVERIFIED => cell,
+            DEAD => return None,
+            _ => self.resolve(state.dfa, class)?,
+        };
+        if self.rule.top == 0 {
+            return Some(StrState { dfa, len: 0 });
+        }
+        let len = self.longer(state.len, byte);
+        (len <= self.memo.easy[dfa as usize] || self.live_at(dfa, len)).then_some(StrState { dfa, len })
+    }
+
+    /// The length behind a byte.
+    pub(super) fn longer(&self, len: u32, byte: u8) -> u32 {
+        (len + u32::from(is_lead(byte))).min(self.rule.top)
+    }
+
+    /// Whether the text may end here.
+    pub fn accepts(&self, state: StrState) -> bool {
+        let fits = |s: &Segment| s.first <= state.len && s.last.is_none_or(|last| state.len <= last);
+        let holds = |s: &Segment| formula::holds(&self.rule.conditions[s.condition], &self.product, state.dfa);
+        self.product.is_between(state.dfa) && self.rule.segments.iter().any(|s| fits(s) && holds(s))
+    }
+
+    /// Whether the text read so far is whole characters.
+    pub fn is_between(&self, state: StrState) -> bool {
+        self.product.is_between(state.dfa)
+    }
+
+    /// The truth of each watched formula for the text that ends here, between two characters.
+    pub fn verdicts(&self, state: StrState) -> Verdicts {
+        let truth = |formula: &Expr<Atom>| {
+            formula.eval(&mut |atom| match atom {
+                Atom::Part(part) => self.product.accepts(state.dfa, *part),
+                Atom::Length(bounds) => bounds.contains(state.len),
+            })
+        };
+        Verdicts::new(self.rule.watch.iter().map(truth))
+    }
+
+    /// Whether some liveness was assumed because the search for it took too long: then a state may be a dead end.
+    pub fn is_soft(&self) -> bool {
+        self.soft
+    }
+
+    /// Set once the language has outgrown its memory; from then on steps that lead to new states are refused.
+    pub fn overrun(&self) -> Option<Overrun> {
+        self.overrun
+    }
+
+    /// Number of states met so far, and about the memory held, in bytes.
+    pub fn size(&self) -> (usize, usize) {
+        let memo = self.memo.exact.len() * 24 + self.memo.escapes.len() * 24 + self.memo.easy.len() * 20;
+        (self.product.len(), self.product.bytes() + self.table.len() * 4 + memo)
+    }
+
+    /// Where a byte of the class leads, be that live or not; `None` if plainly dead.
+    pub(super) fn edge(&mut self, state: u32, class: usize) -> Option<u32> {
+        let cell = state as usize * self.product.classes() + class;
+        match self.table[cell] {
+            DEAD => None,
+            UNKNOWN => {
+                if self.overrun.is_some() {
+                    return None;
+                }
+                let target = self.product.edge(state, class);
+                self.table[cell] = target.map_or(DEAD, |target| target | UNVERIFIED);
+                self.cover_new_states();
+                target
+            }
+            target => Some(target & !UNVERIFIED),
+        }
+    }
+
+    fn resolve(&mut self, state: u32, class: usize) -> Option<u32> {
+        let target = self.edge(state, class)?;
+        let mut live = false;
+        for condition in 0..self.rule.conditions.len() {
+            live |= self.measure(condition, target).min != NEVER;
+        }
+        let cell = state as usize * self.product.classes() + class;
+        self.table[cell] = if live { target } else { DEAD };
+        self.memo.easy[target as usize] = self.easy(target);
+        live.then_some(target)
+    }
+
+    /// The greatest length up to which the state is certainly live.
+    fn easy(&mut self, state: u32) -> u32 {
+        let [segment] = self.rule.segments[..] else { return 0 };
+        let stretch = self.measure(segment.condition, state).stretch;
+        if stretch == NEVER {
+            return 0;
+        }
+        segment.last.map_or(u32::MAX, |last| last.saturating_sub(stretch))
+    }
+
+    /// Gives new states of the product their row and their memory.
+    fn cover_new_states(&mut self) {
+        let states = self.product.len();
+        if self.memo.easy.len() == states {
+            return;
+        }
+        self.table.resize(states * self.product.classes(), UNKNOWN);
+        self.memo.easy.resize(states, 0);
+        self.memo.measures.iter_mut().for_each(|of| of.resize(states, None));
+        let (states, bytes) = self.size();
+        if bytes > MAX_BYTES || states >= UNVERIFIED as usize {
+            self.overrun = Some(Overrun { states, bytes });
+        }
+    }
+}

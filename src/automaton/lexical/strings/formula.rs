@@ -1,0 +1,262 @@
+//! A language's conditions, with the lengths taken out.
+//!
+//! Whether a text's length is within bounds changes only at a few lengths. Between two of them every length atom is a
+//! constant, so a formula falls into [`Segment`]s, each with a condition over patterns and literals alone. Most formulas
+//! have one segment that is not false.
+
+use super::super::expr::Expr;
+use super::product::{Part, Product};
+use super::{LengthBounds, StringAtom, nfa::Measure};
+
+/// An atom of a formula whose patterns and literals have been numbered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Atom {
+    Part(Part),
+    Length(LengthBounds),
+}
+
+/// A condition without lengths.
+pub type Condition = Expr<Part>;
+
+/// Texts of `first` to `last` code points (`None`: no end) must satisfy condition number `condition`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub first: u32,
+    pub last: Option<u32>,
+    pub condition: usize,
+}
+
+/// The lengths from which on some length atom may have another value.
+pub fn thresholds<'a>(formulas: impl Iterator<Item = &'a Expr<Atom>>) -> Vec<u32> {
+    let mut found = Vec::new();
+    for formula in formulas {
+        formula.atoms(&mut |atom| {
+            if let Atom::Length(bounds) = atom {
+                found.push(bounds.min);
+                found.extend(bounds.max.and_then(|max| max.checked_add(1)));
+            }
+        });
+    }
+    found.retain(|&length| length > 0);
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The segments of a formula that are not false, and their conditions.
+pub fn segments(formula: &Expr<Atom>) -> (Vec<Segment>, Vec<Condition>) {
+    let bounds = thresholds(std::iter::once(formula));
+    let mut segments: Vec<Segment> = Vec::new();
+    let mut conditions: Vec<Condition> = Vec::new();
+    for (i, first) in std::iter::once(0).chain(bounds.iter().copied()).enumerate() {
+        let last = bounds.get(i).map(|next| next - 1);
+        let condition = simplify(&map(formula, &mut |atom| match atom {
+            Atom::Part(part) => Expr::Atom(*part),
+            Atom::Length(bounds) if bounds.contains(first) => Expr::True,
+            Atom::Length(_) => Expr::False,
+        }));
+        if condition == Expr::False {
+            continue;
+        }
+        let number = conditions.iter().position(|other| *other == condition).unwrap_or_else(|| {
+            conditions.push(condition);
+            conditions.len() - 1
+        });
+        match segments.last_mut() {
+            Some(open) if open.condition == number && open.last.is_some_and(|end| end + 1 == first) => open.last = last,
+            _ => segments.push(Segment { first, last, condition: number }),
+        }
+    }
+    (segments, conditions)
+}
+
+/// The formula with every atom replaced.
+pub fn map<A, B>(formula: &Expr<A>, atom: &mut impl FnMut(&A) -> Expr<B>) -> Expr<B> {
+    let mut all = |parts: &[Expr<A>]| parts.iter().map(|part| map(part, atom)).collect();
+    match formula {
+        Expr::True => Expr::True,
+        Expr::False => Expr::False,
+        Expr::And(parts) => Expr::And(all(parts)),
+        Expr::Or(parts) => Expr::Or(all(parts)),
+        Expr::One(parts) => Expr::One(all(parts)),
+        Expr::Atom(a) => atom(a),
+        Expr::Not(part) => Expr::Not(Box::new(map(part, atom))),
+    }
+}
+
+/// An equivalent formula without constants inside, double negations or nested conjunctions.
+pub fn simplify<A: Clone + PartialEq>(formula: &Expr<A>) -> Expr<A> {
+    match formula {
+        Expr::True | Expr::False | Expr::Atom(_) => formula.clone(),
+        Expr::Not(part) => negation(simplify(part)),
+        Expr::And(parts) => {
+            let mut kept: Vec<Expr<A>> = Vec::new();
+            for part in parts.iter().map(simplify) {
+                match part {
+                    Expr::True => {}
+                    Expr::False => return Expr::False,
+                    Expr::And(inner) => inner.into_iter().for_each(|part| push_new(&mut kept, part)),
+                    part => push_new(&mut kept, part),
+                }
+            }
+            if kept.len() == 1 {
+                kept.remove(0)
+            } else if kept.is_empty() {
+                Expr::True
+            } else {
+                Expr::And(kept)
+            }
+        }
+        Expr::Or(parts) => {
+            let mut kept: Vec<Expr<A>> = Vec::new();
+            for part in parts.iter().map(simplify) {
+                match part {
+                    Expr::False => {}
+                    Expr::True => return Expr::True,
+                    Expr::Or(inner) => inner.into_iter().for_each(|part| push_new(&mut kept, part)),
+                    part => push_new(&mut kept, part),
+                }
+            }
+            if kept.len() == 1 {
+                kept.remove(0)
+            } else if kept.is_empty() {
+                Expr::False
+            } else {
+                Expr::Or(kept)
+            }
+        }
+        Expr::One(parts) => one(parts.iter().map(simplify).collect()),
+    }
+}
+
+fn push_new<A: PartialEq>(parts: &mut Vec<Expr<A>>, part: Expr<A>) {
+    if !parts.contains(&part) {
+        parts.push(part);
+    }
+}
+
+fn negation<A>(formula: Expr<A>) -> Expr<A> {
+    match formula {
+        Expr::True => Expr::False,
+        Expr::False => Expr::True,
+        Expr::Not(part) => *part,
+        part => Expr::Not(Box::new(part)),
+    }
+}
+
+fn one<A: Clone + PartialEq>(mut parts: Vec<Expr<A>>) -> Expr<A> {
+    parts.retain(|part| *part != Expr::False);
+    let certain = parts.iter().filter(|part| **part == Expr::True).count();
+    parts.retain(|part| *part != Expr::True);
+    match (certain, parts.len()) {
+        (2.., _) | (0, 0) => Expr::False,
+        (1, _) => simplify(&Expr::And(parts.into_iter().map(negation).collect())),
+        (_, 1) => parts.remove(0),
+        _ => Expr::One(parts),
+    }
+}
+
+/// Whether the condition holds of the text that ends in `state`, between two characters.
+pub fn holds(condition: &Condition, product: &Product, state: u32) -> bool {
+    condition.eval(&mut |part| product.accepts(state, *part))
+}
+
+/// The condition's truth, if it is plain that no continuation changes it any more.
+pub fn settled(condition: &Condition, product: &Product, state: u32) -> Option<bool> {
+    let of = |part: &Condition| settled(part, product, state);
+    match condition {
+        Expr::True => Some(true),
+        Expr::False => Some(false),
+        Expr::Atom(part) => product.settled(state, *part),
+        Expr::Not(part) => of(part).map(|truth| !truth),
+        Expr::And(parts) => fold(parts.iter().map(of), false),
+        Expr::Or(parts) => fold(parts.iter().map(of), true),
+        Expr::One(parts) => {
+            let truths: Vec<Option<bool>> = parts.iter().map(of).collect();
+            let certain = truths.iter().filter(|truth| **truth == Some(true)).count();
+            let open = truths.iter().any(Option::is_none);
+            if certain > 1 { Some(false) } else { (!open).then_some(certain == 1) }
+        }
+    }
+}
+
+/// `decisive` if any truth is, its opposite if all are that, else unknown.
+fn fold(truths: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
+    let mut known = Some(!decisive);
+    for truth in truths {
+        match truth {
+            Some(truth) if truth == decisive => return Some(decisive),
+            Some(_) => {}
+            None => known = None,
+        }
+    }
+    known
+}
+
+/// The lengths of the continuations for which the condition holds, where that can be read off the components.
+pub fn measure(condition: &Condition, product: &Product, state: u32) -> Option<Measure> {
+    match settled(condition, product, state) {
+        // Inside a character the continuations that complete it count, and some do.
+        Some(true) => return Some(Measure::ALL),
+        Some(false) => return Some(Measure::NONE),
+        None => {}
+    }
+    match condition {
+        Expr::True => Some(Measure::ALL),
+        Expr::False => Some(Measure::NONE),
+        Expr::Atom(part) => product.measure(state, *part),
+        Expr::Not(part) => match **part {
+            Expr::Atom(Part::Literals(list)) => product.measure_outside(state, list),
+            _ => None,
+        },
+        Expr::And(parts) => {
+            let mut open = parts.iter().filter(|part| settled(part, product, state) != Some(true));
+            let first = open.next()?;
+            if open.next().is_some() { None } else { measure(first, product, state) }
+        }
+        Expr::Or(parts) => {
+            parts.iter().try_fold(Measure::NONE, |sum, part| Some(sum.or(measure(part, product, state)?)))
+        }
+        Expr::One(_) => None,
+    }
+}
+
+/// Whether it is plain that every continuation can be completed to a text for which the condition holds.
+pub fn always(condition: &Condition, product: &Product, state: u32) -> bool {
+    if let Some(truth) = settled(condition, product, state) {
+        return truth;
+    }
+    match condition {
+        Expr::Not(part) => matches!(**part, Expr::Atom(Part::Literals(_))),
+        Expr::Or(parts) => parts.iter().any(|part| always(part, product, state)),
+        Expr::And(parts) => {
+            let mut open = parts.iter().filter(|part| settled(part, product, state) != Some(true));
+            open.next().is_none_or(|part| always(part, product, state)) && open.next().is_none()
+        }
+        _ => false,
+    }
+}
+
+/// The formula with the lists of every disjunction joined: `anyOf` constants are one enumeration.
+pub fn merge_literals(formula: &Expr<StringAtom>) -> Expr<StringAtom> {
+    let all = |parts: &[Expr<StringAtom>]| parts.iter().map(merge_literals).collect::<Vec<_>>();
+    match formula {
+        Expr::True | Expr::False | Expr::Atom(_) => formula.clone(),
+        Expr::And(parts) => Expr::And(all(parts)),
+        Expr::One(parts) => Expr::One(all(parts)),
+        Expr::Not(part) => Expr::Not(Box::new(merge_literals(part))),
+        Expr::Or(parts) => {
+            let (mut texts, mut others): (Vec<Box<str>>, Vec<_>) = (Vec::new(), Vec::new());
+            for part in all(parts) {
+                match part {
+                    Expr::Atom(StringAtom::Literals(list)) => texts.extend(list.iter().cloned()),
+                    part => others.push(part),
+                }
+            }
+            if !texts.is_empty() {
+                others.push(Expr::Atom(StringAtom::Literals(texts.into())));
+            }
+            if others.len() == 1 { others.remove(0) } else { Expr::Or(others) }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! String languages: what a JSON Schema admits where a string stands.
+//!
+//! A language is a boolean formula over [`StringAtom`]s: patterns, lists of literals, bounds on the length. It becomes a
+//! deterministic automaton over the *decoded* UTF-8 bytes of the string ([`StringDfa`]), built only where a walk goes,
+//! that never enters a state from which no text of the language can be reached. `escape` puts JSON's escapes on top.
+//!
+//! | file | what |
+//! |---|---|
+//! | `utf8` | classes of code points as byte automata |
+//! | `nfa` | a pattern as a nondeterministic automaton, with distances to acceptance |
+//! | `subset` | its lazy determinisation, lookarounds included |
+//! | `literals` | all literal texts of a language in one component |
+//! | `product` | the tuple of all components, over byte classes |
+//! | `formula` | formulas without lengths; what the components tell about them |
+//! | `dfa`, `liveness`, `paths` | the table, from where acceptance can be reached, and how |
+//! | `counted` | `^[a-z]{1,64}$` as a loop and a length |
+//! | `build`, `cache` | from a formula to a language; languages by content, for all threads |
+//!
+//! Invariants: a step never gives a dead state (unless [`StringDfa::is_soft`]); a state number means the same as long as
+//! its language lives; the same content gives the same language as long as the cache holds it.
+//!
+//! Cost: a step is one table look-up where the cell is known. An unknown cell costs the threads of its patterns, about
+//! 0.2 to 2 us for usual ones. A state takes 4 bytes a byte class (5 to 40 classes) and its threads.
+//!
+//! Tried and refused: derivatives of regular expressions (slow on counted repeats, and lookbehinds do not fit);
+//! determinising over code points with bytes below (two tables a step, and literals in many scripts make thousands of
+//! classes); one product over NFA states for everything (no use of what single components know about liveness).
+
+mod build;
+mod cache;
+mod counted;
+mod dfa;
+mod formula;
+mod literals;
+mod liveness;
+mod nfa;
+mod paths;
+mod product;
+mod subset;
+mod utf8;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use cache::StringCache;
+pub use dfa::StringDfa;
+pub use paths::Loops;
+
+/// Bounds on a length in code points, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LengthBounds {
+    pub min: u32,
+    /// `None`: no bound.
+    pub max: Option<u32>,
+}
+
+impl LengthBounds {
+    pub fn contains(&self, length: u32) -> bool {
+        self.min <= length && self.max.is_none_or(|max| length <= max)
+    }
+}
+
+/// A condition on a string.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum StringAtom {
+    /// An ECMA 262 pattern matches somewhere in the text.
+    Pattern(Arc<str>),
+    /// The text is one of these.
+    Literals(Arc<[Box<str>]>),
+    /// The text has so many code points.
+    Length(LengthBounds),
+}
+
+/// A place in a text of a language. Means something only to the language that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StrState {
+    pub dfa: u32,
+    /// Code points begun so far, as long as the number matters; 0 where it never does.
+    pub len: u32,
+}
+
+/// How the mask of a plain string relates to the mask in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Every continuation stays live.
+    Universal,
+    /// Every continuation of at most this many more code points stays live, every longer one dies.
+    UpTo(u32),
+    Other,
+}
+
+/// The truth of each watched formula.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Verdicts {
+    first: u64,
+    /// Formulas 64 and up.
+    rest: Vec<u64>,
+}
+
+impl Verdicts {
+    pub(super) fn new(truths: impl Iterator<Item = bool>) -> Self {
+        let mut verdicts = Self::default();
+        for (i, truth) in truths.enumerate() {
+            if i >= 64 && i % 64 == 0 {
+                verdicts.rest.push(0);
+            }
+            let word = verdicts.rest.last_mut().unwrap_or(&mut verdicts.first);
+            *word |= u64::from(truth) << (i % 64);
+        }
+        verdicts
+    }
+
+    /// Whether watched formula number `i` holds; false for a number that there is not.
+    pub fn holds(&self, i: usize) -> bool {
+        let word = if i < 64 { Some(&self.first) } else { self.rest.get(i / 64 - 1) };
+        word.is_some_and(|word| word >> (i % 64) & 1 == 1)
+    }
+
+    /// The bits of formulas 0 to 63.
+    pub fn first_word(&self) -> u64 {
+        self.first
+    }
+}
+
+/// A language outgrew the memory that one language may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the automaton of a string constraint has grown to {states} states and {bytes} bytes, more than it may take")]
+pub struct Overrun {
+    pub states: usize,
+    pub bytes: usize,
+}
+
+/// A compiled language, shared by all that use it.
+#[derive(Debug)]
+pub struct StringLanguage {
+    plain: bool,
+    watched: usize,
+    dfa: Mutex<StringDfa>,
+}
+
+impl StringLanguage {
+    fn new(dfa: StringDfa) -> Self {
+        Self { plain: dfa.is_plain(), watched: dfa.rule.watch.len(), dfa: Mutex::new(dfa) }
+    }
+
+    /// Whether every string is allowed and nothing is watched: then the automaton need not be asked.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Number of watched formulas.
+    pub fn watched(&self) -> usize {
+        self.watched
+    }
+
+    /// The automaton. It grows as it is walked, so walks of one language exclude each other; hold the guard for a walk.
+    pub fn lock(&self) -> StringDfaGuard<'_> {
+        self.dfa.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Exclusive use of a language's automaton.
+pub type StringDfaGuard<'a> = MutexGuard<'a, StringDfa>;

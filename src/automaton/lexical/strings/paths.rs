@@ -1,0 +1,117 @@
+//! Ways on from a state: the forced byte, loops, the shortest completion.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use super::super::expr::Expr;
+use super::StrState;
+use super::dfa::StringDfa;
+use super::nfa::NEVER;
+use super::product::{Part, json_cost};
+
+/// States that the search for a shortest completion may visit.
+const COMPLETION_BUDGET: usize = 200_000;
+
+/// One-byte characters that lead from a state to itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loops {
+    /// Bit `b`: the byte `b`, below 128.
+    pub bytes: u128,
+    /// So many of them may follow each other before a length bound ends it; `u32::MAX` if none does.
+    pub room: u32,
+}
+
+impl StringDfa {
+    /// If the text must go on and only one byte can follow: that byte.
+    pub fn forced(&mut self, state: StrState) -> Option<u8> {
+        if self.accepts(state) {
+            return None;
+        }
+        let mut only = None;
+        for class in 0..self.product.classes() {
+            let byte = self.product.cheapest[class];
+            if self.step(state, byte).is_some() {
+                if only.is_some() || self.product.sizes[class] > 1 {
+                    return None;
+                }
+                only = Some(byte);
+            }
+        }
+        only
+    }
+
+    /// The one-byte characters on which the state's automaton stays where it is; only the length counts on, where
+    /// lengths count.
+    pub fn loops_on(&mut self, state: StrState) -> Loops {
+        let [segment] = self.rule.segments[..] else { return Loops::default() };
+        let mut bytes = 0;
+        for byte in 0..128u8 {
+            let class = usize::from(self.product.class_of[usize::from(byte)]);
+            bytes |= u128::from(self.edge(state.dfa, class) == Some(state.dfa)) << byte;
+        }
+        let min = self.measure(segment.condition, state.dfa).min;
+        let room = segment.last.map_or(u32::MAX, |last| last.saturating_sub(state.len).saturating_sub(min));
+        if bytes == 0 || min == NEVER { Loops::default() } else { Loops { bytes, room } }
+    }
+
+    /// The bytes of a completion that is shortest when written as the rest of a JSON string body (`"` counts as two
+    /// bytes, a rare control character as six). `None` if `state` is none of this language's live states, or if the
+    /// search exceeds its budget, which takes a least length of about 100,000.
+    pub fn shortest(&mut self, state: StrState) -> Option<Vec<u8>> {
+        if let [Expr::Atom(Part::Literals(list))] = self.rule.conditions[..] {
+            if self.rule.top == 0 {
+                let cost = |tail: &&[u8]| tail.iter().map(|&byte| json_cost(byte)).sum::<u32>();
+                return self.product.tails(state.dfa, list).min_by_key(cost).map(<[u8]>::to_vec);
+            }
+        }
+        let mut reached: FxHashMap<StrState, (u32, StrState, u8)> = FxHashMap::from_iter([(state, (0, state, 0))]);
+        let mut queue = BinaryHeap::from([(Reverse(self.least(state)), 0, state)]);
+        while let Some((_, spent, at)) = queue.pop() {
+            if self.accepts(at) {
+                return Some(way_back(&reached, at));
+            }
+            if reached[&at].0 < spent {
+                continue;
+            }
+            if reached.len() > COMPLETION_BUDGET {
+                return None;
+            }
+            for class in 0..self.product.classes() {
+                let byte = self.product.cheapest[class];
+                let Some(next) = self.step(at, byte) else { continue };
+                let spent = spent + json_cost(byte);
+                if reached.get(&next).is_none_or(|known| spent < known.0) {
+                    reached.insert(next, (spent, at, byte));
+                    queue.push((Reverse(spent + self.least(next)), spent, next));
+                }
+            }
+        }
+        None
+    }
+
+    /// A lower bound on the bytes that complete the text.
+    fn least(&mut self, state: StrState) -> u32 {
+        let mut least = u32::MAX;
+        for i in 0..self.rule.segments.len() {
+            let segment = self.rule.segments[i];
+            if segment.last.is_none_or(|last| state.len <= last) {
+                let min = self.measure(segment.condition, state.dfa).min;
+                least = least.min(min.max(segment.first.saturating_sub(state.len)));
+            }
+        }
+        least.min(u32::MAX / 2)
+    }
+}
+
+fn way_back(reached: &FxHashMap<StrState, (u32, StrState, u8)>, goal: StrState) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut at = goal;
+    while let (1.., before, byte) = reached[&at] {
+        bytes.push(byte);
+        at = before;
+    }
+    bytes.reverse();
+    bytes
+}

@@ -1,0 +1,78 @@
+//! The flags for a constraint and for a vocabulary, the same for every command.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use espalier::{
+    frontend::{Constraint, Policy},
+    matcher::{Engine, Program},
+    vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
+};
+
+use super::Problem;
+
+/// What the text must satisfy.
+#[derive(Args)]
+pub(super) struct ConstraintFlags {
+    /// A file with a JSON Schema
+    #[arg(long, value_name = "FILE")]
+    json_schema: PathBuf,
+}
+
+/// Which tokens there are.
+#[derive(Args)]
+pub(super) struct VocabularyFlags {
+    /// A tokenizer.json to take the tokens from; by default every byte is a token
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+    /// A GGUF model to take the tokens from
+    #[cfg(feature = "llama")]
+    #[arg(long, value_name = "GGUF", conflicts_with = "tokenizer")]
+    model: Option<PathBuf>,
+}
+
+impl ConstraintFlags {
+    /// Compiles the constraint.
+    pub fn compile(&self, engine: &Arc<Engine>, policy: Policy) -> Result<Arc<Program>, Problem> {
+        let constraint = Constraint::JsonSchema(read_text(&self.json_schema)?.into());
+        let refused = |diagnostic| Problem::refused(format!("{}: {diagnostic}", self.json_schema.display()));
+        engine.compile(&constraint, policy).map_err(refused)
+    }
+}
+
+impl VocabularyFlags {
+    pub fn engine(&self) -> Result<Arc<Engine>, Problem> {
+        #[cfg(feature = "llama")]
+        if let Some(path) = &self.model {
+            return super::serve::vocabulary_of(path);
+        }
+        let Some(path) = &self.tokenizer else { return Ok(byte_engine()) };
+        let json = fs::read(path).map_err(|error| unreadable(path, &error))?;
+        let name = path.display().to_string();
+        let vocabulary = Vocabulary::from_tokenizer_json(&name, &json, &TokenizerOptions::default())
+            .map_err(|error| Problem::new(format!("{name}: {error}")))?;
+        Ok(Engine::new(Arc::new(vocabulary)))
+    }
+}
+
+/// For commands that look at text only.
+pub(super) fn byte_engine() -> Arc<Engine> {
+    Engine::new(Arc::new(byte_vocabulary()))
+}
+
+/// A file's text; `-` is standard input.
+pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
+    let text = match path.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => fs::read_to_string(path),
+    };
+    text.map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::new(format!("cannot read {}: {error}", path.display()))
+}

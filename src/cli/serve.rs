@@ -1,0 +1,214 @@
+//! `espalier serve`
+
+use std::{io, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::Args;
+use espalier::{
+    backend::Backend,
+    config::{self, Config, LogFormat},
+    gateway::{self, Gateway},
+    server::{ApiKeys, App, Metrics},
+};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::{Problem, configuration, store::Store};
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// A GGUF file, or the name of a fetched model; by default those of the configuration, else the default model
+    #[arg(long, value_name = "PATH|ID")]
+    model: Option<String>,
+    /// 0 takes any free port [default: 8080]
+    #[arg(long)]
+    port: Option<u16>,
+    /// A name or an address [default: 127.0.0.1]
+    #[arg(long)]
+    host: Option<String>,
+    /// The configuration file; by default ./espalier.toml, if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Tokens of context that all sequences share [default: what the model was trained for, at most 8192]
+    #[arg(long, value_name = "TOKENS")]
+    context: Option<std::num::NonZeroU32>,
+    /// Answers that are decoded at the same time [default: 4]
+    #[arg(long)]
+    sequences: Option<std::num::NonZeroU32>,
+    /// Threads of a forward pass [default: one a core]
+    #[arg(long)]
+    threads: Option<std::num::NonZeroU32>,
+    /// Sample every token, also where the constraint leaves no choice (for measurements)
+    #[arg(long)]
+    no_fast_forward: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
+impl Serve {
+    pub fn run(self) -> Result<ExitCode, Problem> {
+        let mut config = configuration::load(self.config.as_deref())?;
+        self.override_values(&mut config)?;
+        start_log(&config.log);
+        let keys = keys(&config.server.api_key_env)?;
+        let runtime = tokio::runtime::Runtime::new().map_err(Problem::new)?;
+        // The port first: whether it is free is known at once, a model takes its time.
+        let listener = runtime.block_on(listen(&config.server))?;
+        let address = listener.local_addr().map_err(Problem::new)?;
+        let backends = config.models.iter().map(|model| load(model, &config.limits, !self.no_fast_forward));
+        let backends = backends.collect::<Result<Vec<_>, _>>()?;
+        let app = Arc::new(App {
+            gateway: Gateway::new(backends, limits(&config.limits)),
+            metrics: Metrics::new(),
+            keys: ApiKeys::new(keys.iter().map(String::as_str)),
+            body_limit: config.limits.body_bytes.get() as usize,
+        });
+        greet(&app, &format!("http://{address}"), config.server.api_key_env.first());
+        let grace = Duration::from_secs(config.server.shutdown_grace_seconds.into());
+        let served = runtime.block_on(espalier::server::serve(listener, app, asked_to_end(), grace));
+        served.map_err(|error| Problem::new(format!("the server failed: {error}")))?;
+        // Connections that are silent would hold the runtime up.
+        runtime.shutdown_background();
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn override_values(&self, config: &mut Config) -> Result<(), Problem> {
+        if let Some(model) = &self.model {
+            config.models = vec![config::Model::new(self.store.find(model)?)];
+        } else if config.models.is_empty() {
+            config.models = vec![config::Model::new(self.store.default_model()?)];
+        }
+        for model in &mut config.models {
+            model.context = self.context.or(model.context);
+            model.sequences = self.sequences.unwrap_or(model.sequences);
+            model.threads = self.threads.or(model.threads);
+        }
+        config.server.port = self.port.unwrap_or(config.server.port);
+        if let Some(host) = &self.host {
+            config.server.host.clone_from(host);
+        }
+        Ok(())
+    }
+}
+
+async fn listen(server: &config::Server) -> Result<TcpListener, Problem> {
+    let config::Server { host, port, .. } = server;
+    TcpListener::bind((host.as_str(), *port)).await.map_err(|error| {
+        Problem::new(match error.kind() {
+            io::ErrorKind::AddrInUse => format!("port {port} on {host} is in use; choose another with --port"),
+            _ => format!("cannot listen on {host}, port {port}: {error}"),
+        })
+    })
+}
+
+fn keys(names: &[String]) -> Result<Vec<String>, Problem> {
+    let key = |name: &String| match std::env::var(name) {
+        Ok(key) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
+        _ => Err(Problem::new(format!("the environment variable {name} shall hold an API key, and is empty"))),
+    };
+    names.iter().map(key).collect()
+}
+
+fn limits(limits: &config::Limits) -> gateway::Limits {
+    gateway::Limits {
+        constraint_bytes: limits.constraint_bytes.get() as usize,
+        compile: Duration::from_secs(limits.compile_seconds.get().into()),
+        queue: limits.queue.get() as usize,
+        answer: Duration::from_secs(limits.answer_seconds.get().into()),
+        programs: limits.constraints_kept.get() as usize,
+    }
+}
+
+/// RUST_LOG, if it is there, wins over the configuration.
+fn start_log(log: &config::Log) {
+    let level = format!("{:?}", log.level).to_lowercase();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+/// What is served, where, and how to see a constrained answer.
+fn greet(app: &App, url: &str, key: Option<&String>) {
+    let models = app.gateway.models();
+    for model in &models {
+        let file = model.path.as_deref().unwrap_or("no file");
+        println!("Serving {} ({file}, {} tokens of context)", model.id, model.context_length);
+    }
+    println!("Listening on {url}; Ctrl-C ends it. A constrained answer:\n");
+    let model = models.first().map_or("", |model| &model.id);
+    let body = serde_json::json!({
+        "model": model,
+        "messages": [{"role": "user", "content": "Make up a person."}],
+        "max_tokens": 100,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "maxLength": 20},
+                "age": {"type": "integer", "minimum": 18, "maximum": 99},
+                "plan": {"enum": ["free", "basic", "premium"]}},
+            "required": ["name", "age", "plan"],
+            "additionalProperties": false}}}
+    });
+    // Within single quotes of a shell, only a single quote needs care.
+    let body = body.to_string().replace('\'', r"'\''");
+    let key = key.map_or(String::new(), |name| format!(" -H \"authorization: Bearer ${name}\""));
+    println!("curl -s {url}/v1/chat/completions -H 'content-type: application/json'{key} -d '{body}'\n");
+}
+
+/// Ready at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+async fn asked_to_end() {
+    signal().await;
+    eprintln!("Ending: running answers may finish; Ctrl-C again ends at once");
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        // Then only Ctrl-C ends it gracefully.
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(feature = "llama")]
+fn load(model: &config::Model, limits: &config::Limits, fast_forward: bool) -> Result<Arc<dyn Backend>, Problem> {
+    use espalier::backend::llama::{KvType, LlamaBackend, LlamaOptions};
+    eprintln!("Loading {}", model.path.display());
+    let options = LlamaOptions {
+        id: Some(model.id()),
+        threads: model.threads.map(Into::into),
+        context: model.context.map(Into::into),
+        sequences: model.sequences.into(),
+        kv: match model.kv {
+            config::Kv::F32 => KvType::F32,
+            config::Kv::F16 => KvType::F16,
+            config::Kv::Q8_0 => KvType::Q8,
+            config::Kv::Q4_0 => KvType::Q4,
+        },
+        queue: limits.queue.into(),
+        fast_forward,
+        ..LlamaOptions::default()
+    };
+    Ok(LlamaBackend::load(&model.path, options).map_err(Problem::new)?)
+}
+
+#[cfg(not(feature = "llama"))]
+fn load(model: &config::Model, _limits: &config::Limits, _fast_forward: bool) -> Result<Arc<dyn Backend>, Problem> {
+    Err(Problem::new(format!("cannot load {}: this build has no local models (feature `llama`)", model.path.display())))
+}
+
+/// The engine over a model's vocabulary, for commands that do not generate.
+#[cfg(feature = "llama")]
+pub(super) fn vocabulary_of(path: &std::path::Path) -> Result<Arc<espalier::matcher::Engine>, Problem> {
+    let backend = load(&config::Model::new(path.to_owned()), &config::Limits::default(), true)?;
+    backend.engine().cloned().ok_or_else(|| Problem::new("the model has no vocabulary"))
+}

@@ -1,0 +1,41 @@
+//! JSON Schema as a constraint.
+
+use super::{Diagnostic, DiagnosticKind};
+use crate::automaton::lexical::PatternError;
+use crate::schema::{SchemaError, SchemaErrorKind, SchemaSet};
+
+/// Reads a schema; every keyword that cannot be enforced is refused with its place.
+///
+/// # Errors
+/// A [`Diagnostic`] with the JSON pointer of the offending keyword, or line and column where the text is not JSON.
+pub fn read(text: &str) -> Result<SchemaSet, Diagnostic> {
+    SchemaSet::parse(text).map_err(Diagnostic::from)
+}
+
+impl From<SchemaError> for Diagnostic {
+    fn from(error: SchemaError) -> Self {
+        let kind = match error.kind {
+            SchemaErrorKind::Invalid => DiagnosticKind::Invalid,
+            SchemaErrorKind::Unsupported => DiagnosticKind::Unsupported,
+            SchemaErrorKind::TooLarge => DiagnosticKind::TooLarge,
+        };
+        Self {
+            kind,
+            message: error.message,
+            pointer: error.pointer,
+            position: error.position,
+            hint: error.hint,
+        }
+    }
+}
+
+/// A pattern that is malformed or too large, at its place.
+pub fn pattern_refused(error: &PatternError, pointer: String) -> Diagnostic {
+    Diagnostic {
+        kind: DiagnosticKind::Unsupported,
+        message: format!("the pattern cannot be enforced: {error}"),
+        pointer: Some(pointer),
+        position: None,
+        hint: None,
+    }
+}

@@ -1,0 +1,195 @@
+//! Compiled constraints, kept by content.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+use super::Limits;
+use crate::{
+    frontend::{Constraint, Diagnostic, DiagnosticKind, Policy},
+    inference::{Failure, FailureKind},
+    matcher::{Engine, Program},
+};
+
+/// One constraint, compiled twice for one vocabulary.
+#[derive(Clone)]
+pub(super) struct Pair {
+    /// With the caller's policy: what the backend masks with.
+    pub masking: Arc<Program>,
+    /// With the lenient policy: what judges the text.
+    pub judging: Arc<Program>,
+}
+
+/// A bounded cache of compiled constraints; the one that was not used for longest goes first.
+pub(super) struct Programs {
+    kept: Mutex<Kept>,
+    compiling: Arc<Semaphore>,
+    most: usize,
+    most_bytes: usize,
+    constraint_bytes: usize,
+    time: Duration,
+}
+
+/// The engine's address stands for its vocabulary: entries keep their engine alive, so that it is not given out again.
+type Key = (usize, Constraint, Policy);
+
+#[derive(Default)]
+struct Kept {
+    entries: HashMap<Key, (Pair, u64)>,
+    bytes: usize,
+    clock: u64,
+}
+
+impl Programs {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            kept: Mutex::default(),
+            compiling: Arc::new(Semaphore::new(cores)),
+            most: limits.programs,
+            most_bytes: limits.constraint_bytes.saturating_mul(16),
+            constraint_bytes: limits.constraint_bytes,
+            time: limits.compile,
+        }
+    }
+
+    /// The compiled constraint, from the cache or fresh.
+    pub(super) async fn get(
+        &self,
+        engine: &Arc<Engine>,
+        constraint: &Constraint,
+        policy: Policy,
+    ) -> Result<Pair, Failure> {
+        let bytes = size(constraint);
+        if bytes > self.constraint_bytes {
+            let message =
+                format!("the constraint has {bytes} bytes; this server takes at most {}", self.constraint_bytes);
+            return Err(Failure::new(FailureKind::Constraint, message).coded("constraint_too_large"));
+        }
+        let key = (Arc::as_ptr(engine) as usize, constraint.clone(), policy);
+        if let Some(pair) = self.lock().find(&key) {
+            return Ok(pair);
+        }
+        let pair = self.compile(engine.clone(), constraint.clone(), policy).await?;
+        self.lock().keep(key, pair.clone(), self.most, self.most_bytes);
+        Ok(pair)
+    }
+
+    async fn compile(&self, engine: Arc<Engine>, constraint: Constraint, policy: Policy) -> Result<Pair, Failure> {
+        let compiling = self.compiling.clone();
+        let work = async move {
+            let permit = compiling.acquire_owned().await.expect("the semaphore is never closed");
+            let compile = move || {
+                let masking = engine.compile(&constraint, policy)?;
+                let judging = if policy == Policy::LENIENT {
+                    masking.clone()
+                } else {
+                    engine.compile(&constraint, Policy::LENIENT)?
+                };
+                // Given back when the work ends, not when its caller loses patience.
+                drop(permit);
+                Ok(Pair { masking, judging })
+            };
+            tokio::task::spawn_blocking(compile).await
+        };
+        match tokio::time::timeout(self.time, work).await {
+            Ok(Ok(Ok(pair))) => Ok(pair),
+            Ok(Ok(Err(diagnostic))) => Err(refusal(&diagnostic)),
+            Ok(Err(panic)) => {
+                tracing::error!(%panic, "compiling a constraint panicked");
+                Err(Failure::new(
+                    FailureKind::Internal,
+                    "compiling the constraint failed; this is a defect of the server",
+                ))
+            }
+            Err(_) => {
+                let message = format!("the constraint could not be compiled within {:?}", self.time);
+                Err(Failure::new(FailureKind::Constraint, message).coded("constraint_too_large"))
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        // Nothing panics while it is held, and a cache that lost an entry is still a cache.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn find(&mut self, key: &Key) -> Option<Pair> {
+        self.clock += 1;
+        let (pair, used) = self.entries.get_mut(key)?;
+        *used = self.clock;
+        Some(pair.clone())
+    }
+
+    fn keep(&mut self, key: Key, pair: Pair, most: usize, most_bytes: usize) {
+        self.clock += 1;
+        let bytes = size(&key.1);
+        if self.entries.insert(key, (pair, self.clock)).is_none() {
+            self.bytes += bytes;
+        }
+        // A scan over some hundred entries, and only after a compile that cost far more.
+        while self.entries.len() > most || self.bytes > most_bytes {
+            let oldest = self.entries.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone());
+            let Some(oldest) = oldest else { break };
+            self.bytes -= size(&oldest.1);
+            self.entries.remove(&oldest);
+        }
+    }
+}
+
+fn size(constraint: &Constraint) -> usize {
+    match constraint {
+        Constraint::JsonObject => 0,
+        Constraint::JsonSchema(text) => text.len(),
+    }
+}
+
+fn refusal(diagnostic: &Diagnostic) -> Failure {
+    let code = match diagnostic.kind {
+        DiagnosticKind::Invalid => "invalid_constraint",
+        DiagnosticKind::Unsupported => "unsupported_constraint",
+        DiagnosticKind::Unsatisfiable => "unsatisfiable_constraint",
+        DiagnosticKind::TooLarge => "constraint_too_large",
+    };
+    Failure::new(FailureKind::Constraint, diagnostic.to_string()).coded(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::Vocabulary;
+
+    fn schema(text: &str) -> Constraint {
+        Constraint::JsonSchema(text.into())
+    }
+
+    #[tokio::test]
+    async fn equal_constraints_are_compiled_once_and_old_ones_go() {
+        let engine = Engine::new(Arc::new(Vocabulary::new("none", Vec::new())));
+        let programs = Programs::new(&Limits { programs: 2, ..Limits::default() });
+        let get = async |text| programs.get(&engine, &schema(text), Policy::default()).await.unwrap().masking;
+        let first = get("{}").await;
+        assert!(Arc::ptr_eq(&first, &get("{}").await));
+        get("true").await;
+        get("{}").await;
+        get(r#"{"type":"null"}"#).await;
+        assert!(Arc::ptr_eq(&first, &get("{}").await), "the one used last stays");
+        assert_eq!(programs.lock().entries.len(), 2);
+        assert_eq!(programs.lock().bytes, 2 + 15);
+    }
+
+    #[tokio::test]
+    async fn large_constraints_are_refused_before_they_are_read() {
+        let engine = Engine::new(Arc::new(Vocabulary::new("none", Vec::new())));
+        let programs = Programs::new(&Limits { constraint_bytes: 10, ..Limits::default() });
+        let error = programs.get(&engine, &schema(&" ".repeat(11)), Policy::default()).await.err().unwrap();
+        assert_eq!(error.code.as_deref(), Some("constraint_too_large"));
+        assert!(error.message.contains("11 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,90 @@
+//! What the caller is told: the answer as it comes, and the receipt that says how it was obtained.
+
+use serde::Serialize;
+
+use super::{Failure, FinishReason, Times, TokenLogprob, Usage};
+
+/// How an answer was held to its constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Tokens that lead to no valid answer were never sampled.
+    Masked,
+    /// There was no constraint.
+    Free,
+}
+
+/// What can be said of an answer, or of one attempt at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every choice satisfies the constraint; its text was judged again after it was made.
+    Satisfied,
+    /// A choice was cut by `max_tokens` or the context: its text is the beginning of a valid answer.
+    Truncated,
+    /// Nothing was demanded.
+    Unconstrained,
+    /// No answer came of it.
+    Failed,
+}
+
+/// One try at an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Attempt {
+    pub backend: String,
+    pub outcome: Verdict,
+    pub times: Times,
+    pub tokens: Usage,
+    /// Why it failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A change made to an answer that was not masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// JSON pointer or byte offset.
+    pub at: String,
+    pub what: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// How an answer was obtained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Receipt {
+    pub id: String,
+    pub method: Method,
+    pub backend: String,
+    pub attempts: Vec<Attempt>,
+    pub edits: Vec<Edit>,
+    pub verdict: Verdict,
+    /// Places in the constraint (JSON pointers) that demand nothing and were read as annotations.
+    pub annotations: Vec<String>,
+}
+
+/// A step of an answer on its way to the caller. The last one is [`Update::Done`] or [`Update::Failed`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// Generation begins: from here on the answer is a stream.
+    Started,
+    /// More text of a choice; `logprobs` belong to the tokens behind it.
+    Text {
+        choice: u32,
+        text: String,
+        logprobs: Vec<TokenLogprob>,
+    },
+    /// A choice ended. The receipt comes with the last one.
+    Finished {
+        choice: u32,
+        reason: FinishReason,
+        receipt: Option<Box<Receipt>>,
+    },
+    Done {
+        usage: Usage,
+    },
+    Failed {
+        failure: Failure,
+        receipt: Option<Box<Receipt>>,
+    },
+}

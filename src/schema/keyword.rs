@@ -1,0 +1,167 @@
+//! Subschemas in normal form.
+
+use std::sync::Arc;
+
+use super::{Decimal, Document, Draft, ValueId};
+
+/// Index of a subschema in its [`SchemaSet`].
+pub type SchemaId = u32;
+
+/// A set of JSON types; `integer` is one of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TypeSet(u8);
+
+impl TypeSet {
+    pub const NULL: Self = Self(1);
+    pub const BOOLEAN: Self = Self(2);
+    pub const INTEGER: Self = Self(4);
+    pub const NUMBER: Self = Self(8);
+    pub const STRING: Self = Self(16);
+    pub const ARRAY: Self = Self(32);
+    pub const OBJECT: Self = Self(64);
+
+    /// By the name that schemas use.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "null" => Self::NULL,
+            "boolean" => Self::BOOLEAN,
+            "integer" => Self::INTEGER,
+            "number" => Self::NUMBER,
+            "string" => Self::STRING,
+            "array" => Self::ARRAY,
+            "object" => Self::OBJECT,
+            _ => return None,
+        })
+    }
+
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// The values of `enum` or `const`, by type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Literals {
+    pub null: bool,
+    pub bools: [bool; 2],
+    pub numbers: Arc<[Decimal]>,
+    pub strings: Arc<[Box<str>]>,
+    /// Arrays and objects, each as a schema that admits it alone.
+    pub composites: Vec<SchemaId>,
+}
+
+/// One demand on a value. Each speaks about values of its own type and lets all others pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Keyword {
+    Type(TypeSet),
+    Literals(Literals),
+    Minimum { value: Decimal, exclusive: bool },
+    Maximum { value: Decimal, exclusive: bool },
+    MultipleOf(Decimal),
+    /// In code points.
+    Length { min: u32, max: Option<u32> },
+    Pattern(Arc<str>),
+    /// `properties`, `patternProperties` and, for keys that neither names, `additionalProperties`.
+    Properties { named: Vec<(Box<str>, SchemaId)>, patterns: Vec<(Arc<str>, SchemaId)>, rest: Option<SchemaId> },
+    Required(Vec<Box<str>>),
+    PropertyCount { min: u32, max: Option<u32> },
+    PropertyNames(SchemaId),
+    DependentRequired(Vec<(Box<str>, Vec<Box<str>>)>),
+    DependentSchemas(Vec<(Box<str>, SchemaId)>),
+    /// `prefixItems` and, for what comes after them, `items`.
+    Items { prefix: Vec<SchemaId>, rest: Option<SchemaId> },
+    ItemCount { min: u32, max: Option<u32> },
+    Contains { schema: SchemaId, min: u32, max: Option<u32> },
+    AllOf(Vec<SchemaId>),
+    AnyOf(Vec<SchemaId>),
+    OneOf(Vec<SchemaId>),
+    Not(SchemaId),
+    If { condition: SchemaId, then: Option<SchemaId>, otherwise: Option<SchemaId> },
+    Ref(SchemaId),
+}
+
+/// A subschema: all of its keywords hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schema {
+    /// `true`
+    Any,
+    /// `false`
+    Never,
+    All(Box<[Keyword]>),
+}
+
+/// Every subschema that the root can reach.
+#[derive(Debug)]
+pub struct SchemaSet {
+    pub(super) document: Document,
+    pub(super) draft: Draft,
+    pub(super) schemas: Vec<Schema>,
+    /// Where each subschema stands in the document; composite constants stand where the constant does.
+    pub(super) places: Vec<ValueId>,
+    pub(super) root: SchemaId,
+    pub(super) annotations: Vec<String>,
+}
+
+impl SchemaSet {
+    pub fn root(&self) -> SchemaId {
+        self.root
+    }
+
+    pub fn draft(&self) -> Draft {
+        self.draft
+    }
+
+    pub fn schema(&self, id: SchemaId) -> &Schema {
+        &self.schemas[id as usize]
+    }
+
+    /// The keywords of a subschema: none for `true`; `false` has a type set that is empty.
+    pub fn keywords(&self, id: SchemaId) -> &[Keyword] {
+        const NEVER: &[Keyword] = &[Keyword::Type(TypeSet(0))];
+        match self.schema(id) {
+            Schema::Any => &[],
+            Schema::Never => NEVER,
+            Schema::All(keywords) => keywords,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.schemas.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.schemas.is_empty()
+    }
+
+    /// The JSON pointer of a subschema.
+    pub fn pointer(&self, id: SchemaId) -> String {
+        self.document.pointer(self.places[id as usize])
+    }
+
+    /// All patterns, each with the JSON pointer of its schema.
+    pub fn patterns(&self) -> Vec<(Arc<str>, SchemaId)> {
+        let mut all = Vec::new();
+        for (id, schema) in self.schemas.iter().enumerate() {
+            let Schema::All(keywords) = schema else { continue };
+            for keyword in keywords {
+                match keyword {
+                    Keyword::Pattern(pattern) => all.push((pattern.clone(), id as SchemaId)),
+                    Keyword::Properties { patterns, .. } => {
+                        all.extend(patterns.iter().map(|(pattern, _)| (pattern.clone(), id as SchemaId)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        all
+    }
+
+    /// Keywords that demand nothing, by JSON pointer: unknown words and formats.
+    pub fn annotations(&self) -> &[String] {
+        &self.annotations
+    }
+}

@@ -1,0 +1,308 @@
+//! `POST /v1/chat/completions`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    Call, Dialect, Head, Whole, WireUsage,
+    answer::{ChatLogprobs, Choice, reason},
+    constraint, json, sampling,
+};
+use crate::{
+    inference::{Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Usage},
+    wire::Fields,
+};
+
+/// The chat endpoint.
+pub struct Chat;
+
+const ROLES: &[&str] = &["system", "developer", "user", "assistant"];
+const MOST_TOP_LOGPROBS: i64 = 20;
+
+#[derive(Deserialize)]
+struct WireMessage<'a> {
+    role: String,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    name: Option<String>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+    refusal: Option<String>,
+}
+
+impl Dialect for Chat {
+    const ID_PREFIX: &'static str = "chatcmpl-";
+
+    fn read(body: &[u8], id: &str) -> Result<Call, Failure> {
+        let fields = Fields::of_body(body)?;
+        refuse_what_is_not_built(&fields)?;
+        let demand = constraint::read(&fields)?;
+        let mut output = sampling::output(&fields)?;
+        let top = fields.integer("top_logprobs", 0..=MOST_TOP_LOGPROBS)?;
+        output.logprobs = match (fields.boolean("logprobs")?.unwrap_or(false), top) {
+            (true, top) => Some(top.unwrap_or(0) as u8),
+            (false, None | Some(0)) => None,
+            (false, Some(_)) => return Err(fields.invalid("top_logprobs", "needs logprobs to be true")),
+        };
+        let (stream, include_usage) = stream(&fields)?;
+        let request = Request {
+            id: id.to_owned(),
+            model: fields.string("model")?.unwrap_or_default(),
+            prompt: Prompt::Chat(messages(&fields)?),
+            constraint: demand.constraint,
+            policy: demand.policy,
+            sampling: sampling::sampling(&fields)?,
+            output,
+        };
+        Ok(Call { request, stream, include_usage, constraint_param: demand.param })
+    }
+
+    fn opening(head: &Head, choice: u32, usage_follows: bool) -> Option<String> {
+        let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None) };
+        Some(chunk(head, choice, delta, None, None, None, usage_follows))
+    }
+
+    fn delta(
+        head: &Head,
+        choice: u32,
+        text: &str,
+        logprobs: Option<(&[TokenLogprob], usize)>,
+        usage_follows: bool,
+    ) -> String {
+        let delta = Delta { role: None, content: Some(text), refusal: None };
+        let logprobs = logprobs.map(|(tokens, _)| ChatLogprobs::new(tokens));
+        chunk(head, choice, delta, logprobs, None, None, usage_follows)
+    }
+
+    fn finish(
+        head: &Head,
+        choice: u32,
+        reason: FinishReason,
+        receipt: Option<&Receipt>,
+        usage_follows: bool,
+    ) -> String {
+        let delta = Delta { role: None, content: None, refusal: None };
+        chunk(head, choice, delta, None, Some(reason), receipt, usage_follows)
+    }
+
+    fn usage(head: &Head, usage: Usage) -> String {
+        json(&Chunk { usage: Some(Some(usage.into())), ..Chunk::new(head, Vec::new(), None, false) })
+    }
+
+    fn whole(head: &Head, answer: &Whole) -> String {
+        let choice = |(index, choice)| WholeChoice::new(index, choice);
+        let choices = answer.choices.iter().enumerate().map(choice).collect();
+        json(&Completion {
+            id: &head.id,
+            object: "chat.completion",
+            created: head.created,
+            model: &head.model,
+            system_fingerprint: &head.fingerprint,
+            choices,
+            usage: answer.usage.into(),
+            espalier: answer.receipt.as_ref(),
+        })
+    }
+}
+
+/// `stream` and `stream_options`, the same for both endpoints.
+pub(super) fn stream(fields: &Fields) -> Result<(bool, bool), Failure> {
+    let stream = fields.boolean("stream")?.unwrap_or(false);
+    let Some(options) = fields.object("stream_options")? else { return Ok((stream, false)) };
+    if !stream {
+        return Err(fields.invalid("stream_options", "needs stream to be true"));
+    }
+    Ok((stream, options.boolean("include_usage")?.unwrap_or(false)))
+}
+
+fn refuse_what_is_not_built(fields: &Fields) -> Result<(), Failure> {
+    let unused =
+        ["tool_choice", "function_call"].iter().any(|name| fields.raw(name).is_some_and(|raw| raw.get() == "\"none\""));
+    for name in ["tools", "functions"] {
+        let empty = fields.read::<Vec<&RawValue>>(name)?.is_none_or(|list| list.is_empty());
+        if !empty && !unused {
+            return Err(not_built(fields, name));
+        }
+    }
+    let modalities = fields.read::<Vec<String>>("modalities")?.unwrap_or_default();
+    match modalities.iter().any(|modality| modality != "text") || fields.raw("audio").is_some() {
+        true => Err(not_built(fields, if fields.raw("audio").is_some() { "audio" } else { "modalities" })),
+        false => Ok(()),
+    }
+}
+
+fn not_built(fields: &Fields, name: &str) -> Failure {
+    let message = "not supported by this version; it would otherwise be dropped silently";
+    fields.invalid(name, message).coded("unsupported_parameter")
+}
+
+fn messages(fields: &Fields) -> Result<Vec<Message>, Failure> {
+    let list = fields.read::<Vec<WireMessage>>("messages")?.ok_or_else(|| fields.missing("messages"))?;
+    if list.is_empty() {
+        return Err(fields.invalid("messages", "at least one message is needed"));
+    }
+    list.into_iter().enumerate().map(|(index, message)| read_message(index, message)).collect()
+}
+
+fn read_message(index: usize, message: WireMessage) -> Result<Message, Failure> {
+    let bad = |field: &str, code: &str, what: String| {
+        let path = format!("messages[{index}].{field}");
+        Failure::new(FailureKind::BadRequest, format!("{path}: {what}")).about(path).coded(code)
+    };
+    for (field, calls) in [("tool_calls", message.tool_calls), ("function_call", message.function_call)] {
+        if calls.is_some_and(|calls| calls.get() != "[]" && calls.get() != "null") {
+            return Err(bad(field, "unsupported_parameter", "tool calls are not supported by this version".into()));
+        }
+    }
+    let role = &*message.role;
+    if ["tool", "function"].contains(&role) {
+        return Err(bad("role", "unsupported_value", format!("the role {role:?} is not supported by this version")));
+    }
+    if !ROLES.contains(&role) {
+        return Err(bad("role", "invalid_value", format!("must be one of {}, not {role:?}", ROLES.join(", "))));
+    }
+    let content = match message.content.map(RawValue::get) {
+        None | Some("null") if role == "assistant" => String::new(),
+        None | Some("null") => return Err(bad("content", "missing_required_parameter", "is missing".into())),
+        Some(text) if text.starts_with('"') => {
+            serde_json::from_str(text).map_err(|error| bad("content", "invalid_type", error.to_string()))?
+        }
+        Some(text) if text.starts_with('[') => {
+            let parts: Vec<Part> = serde_json::from_str(text).map_err(|error| {
+                let message = error.to_string();
+                let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+                bad("content", "invalid_type", message)
+            })?;
+            let mut content = String::new();
+            for (at, part) in parts.into_iter().enumerate() {
+                content += &read_part(part).map_err(|(code, what)| bad(&format!("content[{at}]"), code, what))?;
+            }
+            content
+        }
+        Some(_) => return Err(bad("content", "invalid_type", "must be a string or a list of parts".into())),
+    };
+    Ok(Message { role: message.role, content, name: message.name })
+}
+
+fn read_part(part: Part) -> Result<String, (&'static str, String)> {
+    let text = match &*part.kind {
+        "text" | "input_text" | "output_text" => part.text,
+        "refusal" => part.refusal,
+        other => {
+            let what = format!("parts of type {other:?} are not supported: the models here read text only");
+            return Err(("unsupported_value", what));
+        }
+    };
+    text.ok_or_else(|| ("missing_required_parameter", format!("a part of type {:?} needs its text", part.kind)))
+}
+
+#[derive(Serialize)]
+struct Completion<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<WholeChoice<'a>>,
+    usage: WireUsage,
+    system_fingerprint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    espalier: Option<&'a Receipt>,
+}
+
+#[derive(Serialize)]
+struct WholeChoice<'a> {
+    index: usize,
+    message: Answer<'a>,
+    logprobs: Option<ChatLogprobs>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    role: &'static str,
+    content: &'a str,
+    refusal: Option<&'a str>,
+    annotations: [(); 0],
+}
+
+impl<'a> WholeChoice<'a> {
+    fn new(index: usize, choice: &'a Choice) -> Self {
+        Self {
+            index,
+            message: Answer { role: "assistant", content: &choice.text, refusal: None, annotations: [] },
+            logprobs: choice.logprobs.as_deref().map(ChatLogprobs::new),
+            finish_reason: choice.reason.map(reason),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    system_fingerprint: &'a str,
+    choices: Vec<ChunkChoice<'a>>,
+    /// Null on all chunks but the last when usage was asked for; else not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Option<WireUsage>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    espalier: Option<&'a Receipt>,
+}
+
+#[derive(Serialize)]
+struct ChunkChoice<'a> {
+    index: u32,
+    delta: Delta<'a>,
+    logprobs: Option<ChatLogprobs>,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    /// `null` where it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Option<&'a str>>,
+}
+
+impl<'a> Chunk<'a> {
+    fn new(head: &'a Head, choices: Vec<ChunkChoice<'a>>, receipt: Option<&'a Receipt>, usage_follows: bool) -> Self {
+        Self {
+            id: &head.id,
+            object: "chat.completion.chunk",
+            created: head.created,
+            model: &head.model,
+            system_fingerprint: &head.fingerprint,
+            choices,
+            usage: usage_follows.then_some(None),
+            espalier: receipt,
+        }
+    }
+}
+
+fn chunk(
+    head: &Head,
+    index: u32,
+    delta: Delta,
+    logprobs: Option<ChatLogprobs>,
+    finish: Option<FinishReason>,
+    receipt: Option<&Receipt>,
+    usage_follows: bool,
+) -> String {
+    let choice = ChunkChoice { index, delta, logprobs, finish_reason: finish.map(reason) };
+    json(&Chunk::new(head, vec![choice], receipt, usage_follows))
+}

@@ -1,0 +1,355 @@
+//! What a request demands of its answer, under all the names that clients use.
+
+use serde_json::value::RawValue;
+
+use crate::{
+    inference::{Constraint, Failure, FailureKind, KeyOrder, Policy, Whitespace},
+    wire::Fields,
+};
+
+/// The demand of one request.
+#[derive(Debug, Default)]
+pub(super) struct Demand {
+    pub constraint: Option<Constraint>,
+    pub policy: Policy,
+    /// The field that the constraint came from.
+    pub param: Option<String>,
+}
+
+type Reader = fn(&Fields, &str) -> Result<Option<Constraint>, Failure>;
+
+/// Every top-level field that demands something of the answer.
+const FIELDS: &[(&str, Reader)] = &[
+    ("response_format", response_format),
+    ("structured_outputs", structured_outputs), // vLLM
+    ("guided_json", schema_or_text),            // vLLM, older
+    ("guided_regex", not_built),
+    ("guided_choice", not_built),
+    ("guided_grammar", not_built),
+    ("json_schema", schema_or_text), // llama.cpp: an object; SGLang: a string
+    ("grammar", not_built),          // llama.cpp
+    ("regex", not_built),            // SGLang
+    ("ebnf", not_built),             // SGLang
+    ("structural_tag", not_built),   // SGLang
+    ("format", ollama_format),
+];
+
+/// Fields with such names that demand nothing of the answer: hints to one engine or another.
+const HINTS: &[&str] = &["guided_decoding_backend", "structured_outputs_backend", "grammar_backend"];
+
+/// The forms of `response_format` beside OpenAI's: the type's own field and what else may stand there.
+const OTHER_FORMS: &[(&str, &[&str])] = &[
+    ("regex", &["type", "regex", "syntax"]),
+    ("choice", &["type", "choice"]),
+    ("grammar", &["type", "grammar", "syntax"]),
+    ("sql", &["type", "dialect", "catalog", "statements"]),
+    ("types", &["type", "language", "source", "root", "output"]),
+    ("structural_tag", &["type", "structural_tag"]),
+    ("where", &["type", "where"]),
+];
+
+/// Knobs of the `espalier` object that are planned; asking for one now is refused by name.
+const PLANNED_KNOBS: &[&str] = &["stream_mode", "max_attempts", "formats"];
+const KNOBS: &[&str] = &["key_order", "whitespace"];
+
+pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
+    if let Some(name) = fields.names().find(|name| looks_like_a_constraint(name)) {
+        let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
+        let message = format!("unknown constraint field; known are {}", known.join(", "));
+        return Err(fields.invalid(name, &message).coded("unknown_constraint"));
+    }
+    let mut demand = Demand { policy: policy(fields)?, ..Demand::default() };
+    for (name, reader) in FIELDS {
+        let Some(constraint) = fields.raw(name).map(|_| reader(fields, name)).transpose()?.flatten() else { continue };
+        if let Some(first) = &demand.param {
+            let message = format!("a second constraint beside {first}; an answer can have one, so send one of them");
+            return Err(fields.invalid(name, &message).coded("conflicting_constraints"));
+        }
+        demand.constraint = Some(constraint);
+        demand.param = Some((*name).to_owned());
+    }
+    Ok(demand)
+}
+
+fn response_format(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
+    let Some(format) = fields.object(name)? else { return Ok(None) };
+    let kind = format.string("type")?.ok_or_else(|| format.missing("type"))?;
+    match &*kind {
+        "text" => {
+            format.only(&["type"])?;
+            Ok(None)
+        }
+        "json_object" => {
+            format.only(&["type", "schema"])?; // llama.cpp takes a schema here
+            Ok(Some(schema(&format, "schema")?.unwrap_or(Constraint::JsonObject)))
+        }
+        "json_schema" => {
+            format.only(&["type", "json_schema"])?;
+            let inner = format.object("json_schema")?.ok_or_else(|| format.missing("json_schema"))?;
+            inner.only(&["name", "schema", "strict", "description"])?;
+            inner.string("name")?;
+            inner.string("description")?;
+            inner.boolean("strict")?;
+            schema(&inner, "schema")?.ok_or_else(|| inner.missing("schema")).map(Some)
+        }
+        other => match OTHER_FORMS.iter().find(|(form, _)| *form == other) {
+            Some((form, known)) => {
+                format.only(known)?;
+                let required = if known.contains(form) { form } else { known[1] };
+                format.raw(required).ok_or_else(|| format.missing(required))?;
+                Err(unsupported(format.path("type"), &format!("response_format type {other:?}")))
+            }
+            None => {
+                let others = OTHER_FORMS.iter().map(|(form, _)| *form).collect::<Vec<_>>().join(", ");
+                let message = format!("unknown type {other:?}; known are text, json_object, json_schema, {others}");
+                Err(format.invalid("type", &message).coded("unknown_constraint"))
+            }
+        },
+    }
+}
+
+/// vLLM's object: exactly one kind of constraint, and switches.
+fn structured_outputs(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
+    let Some(options) = fields.object(name)? else { return Ok(None) };
+    const KINDS: &[&str] = &["json", "json_object", "regex", "choice", "grammar", "structural_tag"];
+    const SWITCHES: &[&str] = &["disable_fallback", "disable_any_whitespace", "whitespace_pattern"];
+    options.only(&[KINDS, SWITCHES, &["disable_additional_properties"]].concat())?;
+    if options.boolean("disable_additional_properties")? == Some(true) {
+        let path = options.path("disable_additional_properties");
+        return Err(unsupported(path, "structured_outputs.disable_additional_properties"));
+    }
+    if options.raw("whitespace_pattern").is_some() {
+        return Err(unsupported(options.path("whitespace_pattern"), "structured_outputs.whitespace_pattern"));
+    }
+    options.boolean("disable_fallback")?;
+    options.boolean("disable_any_whitespace")?; // answered by `policy`
+    let json_object = options.boolean("json_object")?.unwrap_or(false);
+    let given = |kind: &&&str| options.raw(kind).is_some() && (**kind != "json_object" || json_object);
+    let given: Vec<&str> = KINDS.iter().filter(given).copied().collect();
+    match given[..] {
+        [] => Err(options
+            .invalid("json", &format!("a constraint is missing; one of {}", KINDS.join(", ")))
+            .coded("missing_required_parameter")),
+        ["json"] => schema_or_text(&options, "json"),
+        ["json_object"] => Ok(Some(Constraint::JsonObject)),
+        [kind] => not_built(&options, kind),
+        [first, second, ..] => {
+            let message = format!("a second constraint beside {}; send one of them", options.path(first));
+            Err(options.invalid(second, &message).coded("conflicting_constraints"))
+        }
+    }
+}
+
+/// Ollama's `format`: `"json"` or a schema; the empty string is its way to say none.
+fn ollama_format(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
+    match fields.raw(name).map(RawValue::get) {
+        None | Some("\"\"") => Ok(None),
+        Some("\"json\"") => Ok(Some(Constraint::JsonObject)),
+        Some(text) if text.starts_with('{') => schema(fields, name),
+        Some(_) => Err(fields.wrong_type(name, "\"json\" or a JSON Schema")),
+    }
+}
+
+/// A schema as a JSON value, or as a string that holds one.
+fn schema_or_text(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
+    match fields.raw(name) {
+        Some(raw) if raw.get().starts_with('"') => {
+            Ok(fields.string(name)?.map(|text| Constraint::JsonSchema(text.into())))
+        }
+        _ => schema(fields, name),
+    }
+}
+
+fn schema(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
+    match fields.raw(name).map(RawValue::get) {
+        None => Ok(None),
+        Some(text) if text.starts_with('{') || text == "true" || text == "false" => {
+            Ok(Some(Constraint::JsonSchema(text.into())))
+        }
+        Some(_) => Err(fields.wrong_type(name, "a JSON Schema, so an object, true or false")),
+    }
+}
+
+/// Fields that are understood and have no front end yet. An empty string is no demand.
+fn not_built(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
+    match fields.raw(name).map(RawValue::get) {
+        None | Some("\"\"") => Ok(None),
+        Some(_) => Err(unsupported(fields.path(name), &fields.path(name))),
+    }
+}
+
+fn unsupported(param: String, what: &str) -> Failure {
+    let message = format!(
+        "{what} is not supported by this version, and a constraint is never dropped silently; \
+         use response_format of type json_schema or json_object"
+    );
+    Failure::new(FailureKind::Constraint, message).about(param).coded("unsupported_constraint")
+}
+
+fn policy(fields: &Fields) -> Result<Policy, Failure> {
+    let mut policy = Policy::default();
+    let compact = match fields.object("structured_outputs").ok().flatten() {
+        Some(options) => options.boolean("disable_any_whitespace")?.unwrap_or(false),
+        None => false,
+    };
+    let Some(knobs) = fields.object("espalier")? else { return Ok(policy) };
+    if let Some(knob) = knobs.names().find(|name| PLANNED_KNOBS.contains(name)) {
+        return Err(knobs.invalid(knob, "this version has no such knob yet").coded("unsupported_parameter"));
+    }
+    knobs.only(KNOBS)?;
+    policy.key_order = match knobs.string("key_order")?.as_deref() {
+        None => policy.key_order,
+        Some("schema") => KeyOrder::Schema,
+        Some("any") => KeyOrder::Any,
+        Some(_) => return Err(knobs.invalid("key_order", "must be \"schema\" or \"any\"")),
+    };
+    policy.whitespace = match knobs.string("whitespace")?.as_deref() {
+        None => policy.whitespace,
+        Some("compact") => Whitespace::Compact,
+        Some("flexible") if compact => {
+            let message = "\"flexible\" contradicts structured_outputs.disable_any_whitespace";
+            return Err(knobs.invalid("whitespace", message));
+        }
+        Some("flexible") => Whitespace::Flexible,
+        Some(_) => return Err(knobs.invalid("whitespace", "must be \"compact\" or \"flexible\"")),
+    };
+    Ok(policy)
+}
+
+/// An unknown field that its sender most likely meant as a constraint: one named like a kind of constraint, or a typing
+/// mistake away from a known field.
+fn looks_like_a_constraint(name: &str) -> bool {
+    const PARTS: &[&str] =
+        &["schema", "grammar", "regex", "structured_output", "response_format", "constraint", "response_mime"];
+    if FIELDS.iter().any(|(known, _)| *known == name) || HINTS.contains(&name) {
+        return false;
+    }
+    let near = |known: &str| known.len() >= 5 && distance(name, known) <= known.len() / 6 + 1;
+    name.starts_with("guided_")
+        || PARTS.iter().any(|part| name.contains(part))
+        || OTHER_FORMS.iter().any(|(form, _)| *form == name)
+        || ["json_object", "lark", "gbnf"].contains(&name)
+        || FIELDS.iter().any(|(known, _)| near(known))
+        || near("espalier") && name != "espalier"
+}
+
+/// Levenshtein's distance, in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, byte) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, other) in b.bytes().enumerate() {
+            let cost = diagonal + usize::from(byte != other);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demand(body: &str) -> Result<Demand, Failure> {
+        read(&Fields::of_body(body.as_bytes()).unwrap())
+    }
+
+    fn code(body: &str) -> String {
+        demand(body).unwrap_err().code.unwrap()
+    }
+
+    #[test]
+    fn every_json_alias_gives_the_same_constraint() {
+        let schema = r#"{"type":"object","properties":{"b":{"const":1.0},"a":{}}}"#;
+        let text = serde_json::to_string(schema).unwrap();
+        for body in [
+            format!(r#"{{"response_format":{{"type":"json_schema","json_schema":{{"name":"x","schema":{schema}}}}}}}"#),
+            format!(r#"{{"response_format":{{"type":"json_object","schema":{schema}}}}}"#),
+            format!(r#"{{"guided_json":{schema}}}"#),
+            format!(r#"{{"guided_json":{text}}}"#),
+            format!(r#"{{"structured_outputs":{{"json":{schema}}}}}"#),
+            format!(r#"{{"structured_outputs":{{"json":{text},"json_object":false}}}}"#),
+            format!(r#"{{"json_schema":{schema}}}"#),
+            format!(r#"{{"json_schema":{text}}}"#),
+            format!(r#"{{"format":{schema}}}"#),
+        ] {
+            assert_eq!(demand(&body).unwrap().constraint, Some(Constraint::JsonSchema(schema.into())), "{body}");
+        }
+        for body in [
+            r#"{"response_format":{"type":"json_object"}}"#,
+            r#"{"format":"json"}"#,
+            r#"{"structured_outputs":{"json_object":true}}"#,
+        ] {
+            assert_eq!(demand(body).unwrap().constraint, Some(Constraint::JsonObject));
+        }
+    }
+
+    #[test]
+    fn no_demand() {
+        for body in [
+            "{}",
+            r#"{"response_format":null,"guided_json":null,"grammar":""}"#,
+            r#"{"response_format":{"type":"text"},"format":""}"#,
+            r#"{"user":"u","metadata":{},"store":true,"cache_prompt":true,"guided_decoding_backend":"auto"}"#,
+        ] {
+            assert!(demand(body).unwrap().constraint.is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn forms_without_a_front_end_are_refused_by_name() {
+        for (form, rest) in [
+            ("regex", r#""regex":"a+""#),
+            ("choice", r#""choice":["a"]"#),
+            ("grammar", r#""syntax":"lark","grammar":"start: A""#),
+            ("sql", r#""dialect":"sqlite","catalog":"CREATE TABLE t(a)""#),
+            ("types", r#""language":"python","source":"","root":"A""#),
+            ("structural_tag", r#""structural_tag":{}"#),
+            ("where", r#""where":"True""#),
+        ] {
+            let error = demand(&format!(r#"{{"response_format":{{"type":"{form}",{rest}}}}}"#)).unwrap_err();
+            assert_eq!(error.code.as_deref(), Some("unsupported_constraint"));
+            assert!(error.message.contains(form), "{error}");
+            let typo = format!(r#"{{"response_format":{{"type":"{form}",{rest},"oops":1}}}}"#);
+            assert_eq!(code(&typo), "unknown_parameter");
+            assert_eq!(code(&format!(r#"{{"response_format":{{"type":"{form}"}}}}"#)), "missing_required_parameter");
+        }
+        for field in ["guided_regex", "guided_choice", "guided_grammar", "grammar", "regex", "ebnf", "structural_tag"] {
+            assert_eq!(code(&format!(r#"{{"{field}":"x"}}"#)), "unsupported_constraint");
+        }
+        assert_eq!(code(r#"{"structured_outputs":{"regex":"a"}}"#), "unsupported_constraint");
+    }
+
+    #[test]
+    fn two_constraints_conflict() {
+        assert_eq!(code(r#"{"guided_json":{},"response_format":{"type":"json_object"}}"#), "conflicting_constraints");
+        assert_eq!(code(r#"{"structured_outputs":{"json":{},"regex":"a"}}"#), "conflicting_constraints");
+        assert!(demand(r#"{"guided_json":{},"response_format":{"type":"text"}}"#).unwrap().constraint.is_some());
+    }
+
+    #[test]
+    fn unknown_constraints_are_refused() {
+        for name in ["guided_jsn", "guided_whitespace_pattern", "respose_format", "responseFormat", "structured_output"]
+        {
+            assert_eq!(code(&format!(r#"{{"{name}":{{}}}}"#)), "unknown_constraint", "{name}");
+        }
+        assert_eq!(code(r#"{"response_format":{"type":"sound"}}"#), "unknown_constraint");
+        assert_eq!(code(r#"{"response_format":{"type":"json_object","schema":123}}"#), "invalid_type");
+        assert_eq!(code(r#"{"response_format":"json"}"#), "invalid_type");
+        assert_eq!(
+            code(r#"{"response_format":{"type":"json_schema","json_schema":{"shema":{}}}}"#),
+            "unknown_parameter"
+        );
+        assert_eq!(code(r#"{"format":"xml"}"#), "invalid_type");
+    }
+
+    #[test]
+    fn knobs() {
+        let policy = demand(r#"{"espalier":{"key_order":"any","whitespace":"flexible"}}"#).unwrap().policy;
+        assert_eq!(policy, Policy::LENIENT);
+        assert_eq!(code(r#"{"espalier":{"max_attempts":2}}"#), "unsupported_parameter");
+        assert_eq!(code(r#"{"espalier":{"speed":2}}"#), "unknown_parameter");
+        assert_eq!(code(r#"{"espalier":{"key_order":"up"}}"#), "invalid_value");
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests that need more than one room, or a judge from outside.
+
+#[cfg(feature = "server")]
+mod server;
+mod shared;
+mod tokenizer_json;

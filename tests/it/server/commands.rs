@@ -1,0 +1,119 @@
+//! The binary's commands: what they print and how they end.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    process::{Command, Output, Stdio},
+};
+
+pub struct Done {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+pub fn espalier(arguments: &[&str], input: &str) -> Done {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_espalier"))
+        .args(arguments)
+        .env("ESPALIER_MODELS", std::env::temp_dir().join("espalier-no-models"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its input may be gone already.
+    child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let done = Done { status: status.code().unwrap(), out: text(stdout), err: text(stderr) };
+    assert!(!done.err.contains("panicked"), "{}", done.err);
+    done
+}
+
+/// A file that is removed at the end.
+pub struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str, content: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("espalier-test-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+#[test]
+fn help_names_the_commands_and_nothing_else_is_known() {
+    let help = espalier(&["--help"], "");
+    for command in ["serve", "check", "sample", "mask", "models", "config"] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
+    }
+    assert_eq!(espalier(&["check", "--regex", "a"], "").status, 2);
+    assert_eq!(espalier(&["conquer"], "").status, 2);
+}
+
+#[test]
+fn a_port_in_use_is_a_plain_sentence() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let model = Scratch::new("port.gguf", "GGUF");
+    let done = espalier(&["serve", "--model", model.path(), "--port", &port], "");
+    assert_eq!(done.status, 1);
+    assert_eq!(done.err, format!("espalier: port {port} on 127.0.0.1 is in use; choose another with --port\n"));
+}
+
+#[test]
+fn models_that_are_not_there_and_files_that_are_none() {
+    let done = espalier(&["serve", "--model", "/nowhere/model.gguf", "--port", "0"], "");
+    assert_eq!((done.status, done.err.as_str()), (1, "espalier: there is no model file /nowhere/model.gguf\n"));
+    let done = espalier(&["serve", "--port", "0"], "");
+    assert!(done.status == 1 && done.err.contains("espalier models pull"), "{}", done.err);
+    let done = espalier(&["serve", "--model", "gpt-4", "--port", "0"], "");
+    assert!(done.status == 1 && done.err.contains("\"gpt-4\""), "{}", done.err);
+    let noise = Scratch::new("noise.gguf", "this is not a model");
+    let done = espalier(&["serve", "--model", noise.path(), "--port", "0"], "");
+    assert!(done.status == 1 && done.err.contains(noise.path()), "{}", done.err);
+    let done = espalier(&["models", "show", noise.path()], "");
+    assert!(done.status == 1 && done.err.contains("not a GGUF file"), "{}", done.err);
+    let done = espalier(&["models", "list"], "");
+    assert!(done.status == 0 && done.out.contains("SmolLM2-135M-Instruct.Q4_1"), "{}", done.out);
+}
+
+#[test]
+fn configuration_files_are_checked() {
+    let good = Scratch::new("good.toml", "[server]\nport = 9000\n");
+    let done = espalier(&["config", "check", good.path()], "");
+    assert!(done.status == 0 && done.out.contains("port = 9000") && done.out.contains("queue = 256"), "{}", done.out);
+    espalier::config::Config::parse(&done.out).expect("what is printed is a configuration");
+    let bad = Scratch::new("bad.toml", "[server]\nport = 9000\nprot = 1\n");
+    for arguments in [&["config", "check", bad.path()][..], &["serve", "--config", bad.path(), "--port", "0"]] {
+        let done = espalier(arguments, "");
+        assert!(done.status == 1 && done.err.contains("line 3") && done.err.contains("prot"), "{}", done.err);
+    }
+    let keys = Scratch::new(
+        "keys.toml",
+        "[server]\napi_key_env = [\"ESPALIER_TEST_NO_SUCH_KEY\"]\n[[models]]\npath = \"x.gguf\"\n",
+    );
+    let done = espalier(&["serve", "--config", keys.path(), "--port", "0"], "");
+    assert!(done.status == 1 && done.err.contains("ESPALIER_TEST_NO_SUCH_KEY"), "{}", done.err);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let done = espalier(&["check", "--json-schema", "/nowhere/schema.json"], "{}");
+    assert!(done.status == 1 && done.err.contains("/nowhere/schema.json"), "{}", done.err);
+    let schema = Scratch::new("any.json", "{}");
+    let done = espalier(&["check", "--json-schema", schema.path(), "/nowhere/text"], "");
+    assert!(done.status == 1 && done.err.contains("/nowhere/text"), "{}", done.err);
+    let done = espalier(&["check", "--json-schema", schema.path(), "--jsonl"], "{\"id\":1}\n");
+    assert!(done.status == 1 && done.err.contains("line 1") && done.err.contains("text"), "{}", done.err);
+}

@@ -1,0 +1,9 @@
+//! The server over a real socket, with scripts in place of models.
+
+mod bad_input;
+mod chat;
+mod commands;
+mod completions;
+mod configuration;
+mod harness;
+mod lifecycle;
