@@ -24,6 +24,7 @@ pub mod frontend;
 pub mod gateway;
 pub mod inference;
 pub mod matcher;
+pub mod schema;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod vocab;

@@ -6,22 +6,22 @@
 //! ```
 //!
 //! What is measured:
-//! - TBM, time between masks: the mask and the commit of one token, for every token of every instance, also the one that
-//!   is refused. TTFM, time to first mask: from the schema's text to the first mask.
-//! - cold: each schema once, in a seeded order, caches empty at the start (tokenizer tables are built before; their time
-//!   is printed) and carried over between schemas as in a server. Three such passes, each in a process of its own;
-//!   p99.9 and max are taken over the minimum of the passes per token (per schema for TTFM), so that a preempted token
-//!   does not decide; all else is the first pass. warm: a second pass in the process of the first. isolated: a pass with
-//!   the caches emptied before each schema.
-//! - An instance is accepted if every token is allowed and the end is allowed. A schema passes if it compiles and all its
-//!   instances are judged as their labels say.
+//! - TBM, time between masks: the mask and the commit of one token, for every token of every instance, also the one
+//!   that is refused. TTFM, time to first mask: from the schema's text to the first mask.
+//! - cold: each schema once, in a seeded order, caches empty at the start (tokenizer tables are built before; their
+//!   time is printed) and carried over between schemas as in a server. Three such passes, each in a process of its
+//!   own; p99.9 and max are taken over the minimum of the passes per token (per schema for TTFM), so that a preempted
+//!   token does not decide; all else is the first pass. warm: a second pass in the process of the first. isolated: a
+//!   pass with the caches emptied before each schema.
+//! - An instance is accepted if every token is allowed and the end is allowed. A schema passes if it compiles and all
+//!   its instances are judged as their labels say.
 //! - Peak memory is that of a process that holds one engine and reads its cases one by one.
 //!
 //! Choices in favour of the peer: its matchers are cloned (deeply, untimed) from the one that has computed the first
 //! mask already, and it gets the JSON slices that its authors recommend.
 //!
-//! A token's time is counted up to 4.2 s. A schema that takes more than 15 minutes (MaskBench's limit) ends the bench with
-//! its id.
+//! A token's time is counted up to 4.2 s. A schema that takes more than 15 minutes (MaskBench's limit) ends the bench
+//! with its id.
 //!
 //! How: the parent tokenises the texts once and writes them to a temporary folder; for each engine and pass it executes
 //! itself, the passes of the engines in turn; the children write raw times, the parent makes the report.

@@ -20,8 +20,8 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 }
 
 /// In microseconds, to the nanosecond: average and percentiles of `times`; `p99.9` and `max` of `tail`, which holds the
-/// same measurements, each at its least over several passes. The percentile p is the value at index `n * p / 100` of the
-/// sorted list, as MaskBench has it.
+/// same measurements, each at its least over several passes. The percentile p is the value at index `n * p / 100` of
+/// the sorted list, as MaskBench has it.
 pub fn distribution(mut times: Vec<u64>, mut tail: Vec<u64>) -> Value {
     let mut object = Map::new();
     object.insert("count".into(), times.len().into());

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "llama")]
 pub mod llama;
+pub mod scripted;
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //!
 //! Two spellings cover the field. *Byte-level* vocabularies (GPT-2's) write each of the 256 bytes as one printable
 //! character: a byte that is printable in Latin-1 stands for itself, the 68 others are numbered from U+0100 on, so that
-//! a space is `Ġ`. *SentencePiece* vocabularies write text as text, a space as `▁` (U+2581), and the bytes that no piece
-//! covers as `<0x0A>`.
+//! a space is `Ġ`. *SentencePiece* vocabularies write text as text, a space as `▁` (U+2581), and the bytes that no
+//! piece covers as `<0x0A>`.
 
 /// What SentencePiece writes instead of a space.
 pub(crate) const METASPACE: char = '\u{2581}';

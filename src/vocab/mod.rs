@@ -115,3 +115,30 @@ impl Vocabulary {
         &self.trie
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(bytes: &[u8], kind: TokenKind) -> Token {
+        Token { bytes: bytes.into(), kind }
+    }
+
+    #[test]
+    fn only_text_has_a_place_in_the_trie() {
+        let tokens = vec![
+            token(b"{", TokenKind::Special),
+            token(b"{", TokenKind::Text),
+            token(b"", TokenKind::Text),
+            token(b"{", TokenKind::EndOfGeneration),
+            token(b"\xC3", TokenKind::Text),
+            token(b"{", TokenKind::Text),
+        ];
+        let vocabulary = Vocabulary::new("tiny", tokens);
+        let trie = vocabulary.trie();
+        assert_eq!(trie.nodes().len(), 2);
+        assert_eq!((trie.tokens_at(0), trie.tokens_at(1)), (&[1, 5][..], &[4][..]));
+        assert_eq!(vocabulary.kind(2), TokenKind::Special, "a token without bytes is no text");
+        assert_eq!((vocabulary.len(), vocabulary.end_tokens()), (6, &[3][..]));
+    }
+}

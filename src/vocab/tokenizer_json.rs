@@ -11,13 +11,13 @@
 //!   convention about the start of a whole text, not about a token, and so is no matter here: the answer of a model
 //!   starts in the middle of its context.
 //! - Added tokens with `special: true` and the model's unknown token are special; the other added tokens are text: with
-//!   their literal content in byte-level vocabularies (as llama.cpp has it), as the decoder prints them in SentencePiece
-//!   ones (Gemma's added `▁▁` is two spaces).
+//!   their literal content in byte-level vocabularies (as llama.cpp has it), as the decoder prints them in
+//!   SentencePiece ones (Gemma's added `▁▁` is two spaces).
 //! - The file does not say which tokens end an answer. They are taken by their [usual names](END_OF_GENERATION)
 //!   unless the caller knows better (`generation_config.json`, `eos_token_id`).
 //! - Ids that nobody claims are special tokens without bytes.
 //!
-//! Cost: about 0.1 s for 128,000 tokens, most of it the JSON of the merges, which are skipped.
+//! Cost: 0.12 s for Qwen 3's 151,669 tokens, the merges (which are skipped over) and the trie included.
 //!
 //! Sources: the `tokenizers` crate (decoders and added vocabulary), which also judges this room in the tests.
 

@@ -2,7 +2,8 @@
 
 use std::{io::Read, path::PathBuf};
 
-/// The content of `data/<path>` in the folder that `ESPALIER_SHARED` names, or in `../shared`; unpacked if the name ends in .gz.
+/// The content of `data/<path>` in the folder that `ESPALIER_SHARED` names, or in `../shared`; unpacked if the name
+/// ends in .gz.
 pub fn data(path: &str) -> Option<Vec<u8>> {
     let root = std::env::var_os("ESPALIER_SHARED").map(PathBuf::from);
     let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));

@@ -68,6 +68,22 @@ impl Pair {
         assert!(texts > 400, "{}: {texts} tokens of text", self.name);
     }
 
+    /// Each token of text is in the trie once, at the node that its bytes lead to.
+    fn check_trie(&self) {
+        let trie = self.ours.trie();
+        let (nodes, mut path, mut seen) = (trie.nodes(), Vec::new(), 0);
+        for (index, node) in nodes.iter().enumerate() {
+            path.truncate(usize::from(node.depth) - 1);
+            path.push(node.byte);
+            for &id in trie.tokens_at(index as u32) {
+                assert_eq!((self.ours.kind(id), self.ours.bytes(id)), (TokenKind::Text, &*path), "{} {id}", self.name);
+                seen += 1;
+            }
+        }
+        let texts = (0..self.ours.len() as u32).filter(|id| self.ours.kind(*id) == TokenKind::Text).count();
+        assert_eq!(seen, texts, "{}", self.name);
+    }
+
     /// The text is what its tokens stand for, one after the other.
     fn check_text(&self, text: &str) -> Result<(), TestCaseError> {
         let ids = self.encode(text);
@@ -114,6 +130,11 @@ fn large_byte_level_vocabularies_print_as_the_judge() {
 }
 
 #[test]
+fn tries_hold_all_text() {
+    Pair::small().iter().chain(&Pair::large()).for_each(Pair::check_trie);
+}
+
+#[test]
 fn large_byte_level_vocabularies_write_any_text() {
     Pair::large().iter().for_each(|pair| pair.check_texts(200));
 }
@@ -152,10 +173,9 @@ fn end_tokens_are_the_special_ones_with_a_known_name() {
 }
 
 fn tiny(decoder: &str, model: &str) -> String {
+    let before = r#""pre_tokenizer": {"type": "ByteLevel"}"#;
     let added = r#"[{"id": 9, "content": "</s>", "special": true}, {"id": 5, "content": "Ġ", "special": false}]"#;
-    format!(
-        r#"{{"added_tokens": {added}, "pre_tokenizer": {{"type": "ByteLevel"}}, "decoder": {decoder}, "model": {model}}}"#
-    )
+    format!(r#"{{"added_tokens": {added}, {before}, "decoder": {decoder}, "model": {model}}}"#)
 }
 
 fn load(json: &str, options: &TokenizerOptions) -> Result<Vocabulary, TokenizerError> {

@@ -97,7 +97,7 @@ impl Specs {
         }
         let Spec { require, watch } = self.all.get(id).clone();
         let formulas = &self.lowering.formulas;
-        let mut holds = |formula: Formula| formulas.eval(formula, &mut holds_at_end);
+        let holds = |formula: Formula| formulas.eval(formula, &mut holds_at_end);
         let verdict = holds(require).then(|| watch.iter().map(|formula| holds(*formula)).collect::<Vec<_>>());
         let bits = verdict.map(|bits| self.bits.collect(bits.into_iter()));
         self.finals.insert(id, bits);
