@@ -135,7 +135,7 @@ impl Sampler {
             return self.pick(&kept);
         }
         if min_p > 0.0 {
-            let kept = row.top(row.logits.len(), max + min_p.ln());
+            let kept = row.top(row.logits.len(), max + min_p.ln().min(0.0));
             return self.pick(&kept);
         }
         let scale = temperature.recip();
@@ -165,8 +165,8 @@ impl Sampler {
         if self.settings.min_p > 0.0
             && let Some(best) = candidates.first().map(|best| best.logit)
         {
-            let floor = best + self.settings.min_p.ln();
-            candidates.retain(|candidate| candidate.logit >= floor.min(best));
+            let floor = best + self.settings.min_p.ln().min(0.0);
+            candidates.retain(|candidate| candidate.logit >= floor);
         }
         candidates
     }
@@ -319,6 +319,7 @@ mod tests {
         assert_eq!(kinds(Sampling { top_p: 0.7, ..settings() }), [0, 1]);
         assert_eq!(kinds(Sampling { top_p: 0.0, ..settings() }), [0]);
         assert_eq!(kinds(Sampling { min_p: 0.25, ..settings() }), [0, 1, 2]);
+        assert_eq!(kinds(Sampling { min_p: 2.0, ..settings() }), [0]);
         assert_eq!(kinds(settings()), [0, 1, 2, 3]);
     }
 

@@ -204,18 +204,32 @@ fn the_same_seed_gives_the_same_answer() {
     assert!(answers.iter().any(|other| *other != answers[0]), "seeds make a difference");
 }
 
+/// llama.cpp's logits differ in their last bits with the company in a batch, so the probabilities are compared, and
+/// tokens as far as no two of them are all but equally likely.
 #[test]
-fn greedy_answers_are_the_same_in_company() {
+fn answers_in_company_are_those_given_alone() {
     let Some(backend) = backend() else { return };
     let prompts = ["The capital of France is", "1, 2, 3, 4,", "def add(a, b):", "Water boils at"];
     let greedy = |prompt: &str| {
         let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
-        Request { sampling, output: Output { max_tokens: Some(16), choices: 1, ..Output::default() }, ..text(prompt) }
+        let output = Output { max_tokens: Some(16), choices: 1, logprobs: Some(2), ..Output::default() };
+        Request { sampling, output, ..text(prompt) }
     };
-    let alone: Vec<_> = prompts.iter().map(|prompt| answer(&backend, greedy(prompt)).texts).collect();
+    let alone: Vec<_> = prompts.iter().map(|prompt| answer(&backend, greedy(prompt)).logprobs).collect();
     let streams: Vec<_> = prompts.iter().map(|prompt| start(&backend, greedy(prompt))).collect();
-    let together: Vec<_> = streams.into_iter().map(|stream| collect(stream).texts).collect();
-    assert_eq!(alone, together);
+    let together: Vec<_> = streams.into_iter().map(|stream| collect(stream).logprobs).collect();
+    let mut compared = 0;
+    for (one, other) in alone.iter().zip(&together) {
+        for (a, b) in one.iter().zip(other) {
+            assert!((a.top[0].2 - b.top[0].2).abs() < 0.1, "{a:?} alone, {b:?} in company");
+            if a.token != b.token {
+                assert!(a.top[0].2 - a.top[1].2 < 0.1, "{a:?} alone, {b:?} in company");
+                break;
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 24, "only {compared} tokens could be compared");
 }
 
 #[test]
@@ -360,6 +374,79 @@ fn shutdown_lets_running_answers_finish_or_fails_them() {
     let running = start(&backend, endless);
     backend.shutdown(Duration::ZERO);
     assert_eq!(collect(running).failure.expect("no grace").kind, FailureKind::ShuttingDown);
+}
+
+const CUSTOMER: &str = r#"{"type":"object","properties":{"customer_name":{"type":"string","maxLength":20},
+    "age":{"type":"integer","minimum":0,"maximum":120},"plan":{"enum":["basic","premium"]},"active":{"type":"boolean"}},
+    "required":["customer_name","age","plan","active"],"additionalProperties":false}"#;
+
+fn constrained(backend: &LlamaBackend, schema: &str, request: Request) -> UnboundedReceiver<Event> {
+    let constraint = Constraint::JsonSchema(schema.into());
+    let program = backend.engine.compile(&constraint, Policy::default()).expect("compiles");
+    let request = Request { constraint: Some(constraint), ..request };
+    backend.start(Job { request: Arc::new(request), program: Some(program) }).expect("starts")
+}
+
+fn valid(schema: &str, text: &str) -> bool {
+    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    jsonschema::validator_for(&serde_json::from_str(schema).expect("a schema")).expect("a schema").is_valid(&value)
+}
+
+fn in_chat(output: Output) -> Request {
+    let message = Message { role: "user".into(), content: "Describe a customer in JSON.".into(), name: None };
+    Request { output, ..request(Prompt::Chat(vec![message])) }
+}
+
+#[test]
+fn constrained_answers_satisfy_the_constraint_forced_or_sampled() {
+    let Some(path) = model_file() else { return eprintln!("SKIPPED: no model") };
+    for fast_forward in [true, false] {
+        let backend = LlamaBackend::load(&path, LlamaOptions { fast_forward, ..options() }).expect("loads");
+        let output = Output { max_tokens: Some(120), choices: 3, logprobs: Some(2), ..Output::default() };
+        let answer = collect(constrained(&backend, CUSTOMER, in_chat(output)));
+        assert_eq!(answer.failure, None, "{:?}", answer.texts);
+        assert_eq!(answer.reasons, [Some(FinishReason::Stop); 3]);
+        assert!(answer.texts.iter().all(|text| valid(CUSTOMER, text)), "{:?}", answer.texts);
+        assert_eq!(answer.usage.forced_tokens > 12, fast_forward, "{:?}", answer.usage);
+        assert_eq!(answer.logprobs.len(), answer.usage.completion_tokens as usize);
+        let spelled: usize = answer.logprobs.iter().map(|logprob| logprob.bytes.len()).sum();
+        assert_eq!(spelled, answer.texts.concat().len(), "forced tokens have log-probabilities too");
+    }
+}
+
+#[test]
+fn an_answer_that_is_forced_throughout_needs_no_sampling() {
+    let Some(backend) = backend() else { return };
+    let schema = r#"{"type":"array","items":{"type":"null"},"minItems":4,"maxItems":4}"#;
+    let one = || Output { choices: 1, ..Output::default() };
+    for output in [one(), Output { logprobs: Some(1), ..one() }] {
+        let answer = collect(constrained(&backend, schema, in_chat(output)));
+        assert_eq!(answer.failure, None, "{:?}", answer.texts);
+        assert_eq!(
+            (answer.texts.concat().as_str(), answer.reasons[0]),
+            ("[null,null,null,null]", Some(FinishReason::Stop))
+        );
+        assert_eq!(answer.usage.forced_tokens, answer.usage.completion_tokens);
+    }
+}
+
+#[test]
+fn a_stop_text_inside_a_constrained_answer_is_text() {
+    let Some(backend) = backend() else { return };
+    let stop = vec!["\"".to_owned(), "age".to_owned(), ",".to_owned(), "}".to_owned()];
+    let answer = collect(constrained(&backend, CUSTOMER, in_chat(Output { choices: 1, stop, ..Output::default() })));
+    assert_eq!(answer.failure, None, "{:?}", answer.texts);
+    assert_eq!((answer.failure, answer.reasons[0]), (None, Some(FinishReason::Stop)));
+    assert!(valid(CUSTOMER, &answer.texts.concat()));
+}
+
+#[test]
+fn a_constrained_answer_that_is_cut_short_keeps_its_text() {
+    let Some(backend) = backend() else { return };
+    let output = Output { max_tokens: Some(6), choices: 1, ..Output::default() };
+    let answer = collect(constrained(&backend, CUSTOMER, in_chat(output)));
+    assert_eq!((answer.reasons[0], answer.usage.completion_tokens), (Some(FinishReason::Length), 6));
+    assert!("{\"customer_name\":\"".starts_with(&answer.texts.concat()[..10]));
 }
 
 #[test]
