@@ -3,6 +3,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`vocab`] | tokens, the token trie, sets of tokens |
+//! | [`budget`] | limits on the work for one constraint |
 //! | [`schema`] | JSON Schema, and exact numbers |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
@@ -19,6 +20,7 @@ pub mod automaton;
 pub mod backend;
 #[cfg(feature = "server")]
 pub mod config;
+pub mod budget;
 pub mod frontend;
 #[cfg(feature = "server")]
 pub mod gateway;

@@ -143,7 +143,9 @@ impl Decimal {
         let shift = (self.exponent - divisor.exponent) as u64;
         match integer(&divisor.digits).to_u64() {
             Some(1) => true,
-            Some(n) => (u128::from(remainder(&self.digits, n)) * u128::from(power_of_ten(shift, n))) % u128::from(n) == 0,
+            Some(n) => {
+                (u128::from(remainder(&self.digits, n)) * u128::from(power_of_ten(shift, n))) % u128::from(n) == 0
+            }
             None => {
                 let n = integer(&divisor.digits);
                 let power = BigUint::from(10u32).modpow(&BigUint::from(shift), &n);

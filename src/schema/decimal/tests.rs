@@ -83,7 +83,11 @@ fn agrees_with_python_fractions() {
 
 #[test]
 fn one_value_one_form() {
-    for same in [&["1", "1.0", "10e-1", "0.1E+1", "1000e-3"][..], &["0", "-0", "0.00", "0e9999999999999999999999"], &["-2.50", "-25e-1"]] {
+    for same in [
+        &["1", "1.0", "10e-1", "0.1E+1", "1000e-3"][..],
+        &["0", "-0", "0.00", "0e9999999999999999999999"],
+        &["-2.50", "-25e-1"],
+    ] {
         for text in same {
             assert_eq!(parse(text), parse(same[0]), "{text}");
         }
@@ -98,23 +102,36 @@ fn one_value_one_form() {
 fn exponents_cost_nothing() {
     assert!(parse("1e400") < parse("1e401"));
     assert!(parse("1e-999999") > parse("0"));
-    assert!(parse("1e999999999999").is_multiple_of(&parse("7e-999999999999")) == parse("1").is_multiple_of(&parse("7")));
+    assert!(
+        parse("1e999999999999").is_multiple_of(&parse("7e-999999999999")) == parse("1").is_multiple_of(&parse("7"))
+    );
     assert!(parse("7e999999999999").is_multiple_of(&parse("1.4e-999999999999")));
-    assert!(parse("3e999999999999").is_multiple_of(&parse("123456789012345678901234567890e-30")) == false);
+    assert!(!parse("3e999999999999").is_multiple_of(&parse("123456789012345678901234567890e-30")));
     assert_eq!("1e99999999999999999999".parse::<Decimal>(), Err(DecimalError::Exponent));
     assert_eq!("1e-2000000000000000".parse::<Decimal>(), Err(DecimalError::Exponent));
 }
 
 #[test]
 fn only_json_numbers() {
-    for text in ["", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", " 1", "1 ", "1_0", "1.2.3", "NaN", "1e1.0", "--1", "１"] {
+    for text in [
+        "", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", " 1", "1 ", "1_0", "1.2.3", "NaN", "1e1.0", "--1",
+        "１",
+    ] {
         assert_eq!(text.parse::<Decimal>(), Err(DecimalError::Syntax), "{text:?}");
     }
 }
 
 #[test]
 fn written_plainly_where_that_is_short() {
-    for (text, shown) in [("100", "100"), ("1e2", "100"), ("-0.0500", "-0.05"), ("1e30", "1e30"), ("12e30", "1.2e31"), ("1.5e-40", "1.5e-40"), ("123.456", "123.456")] {
+    for (text, shown) in [
+        ("100", "100"),
+        ("1e2", "100"),
+        ("-0.0500", "-0.05"),
+        ("1e30", "1e30"),
+        ("12e30", "1.2e31"),
+        ("1.5e-40", "1.5e-40"),
+        ("123.456", "123.456"),
+    ] {
         assert_eq!(parse(text).to_string(), shown);
     }
 }

@@ -83,7 +83,15 @@ impl Parser<'_> {
         while self.eat("|") {
             branches.push(self.sequence()?);
         }
-        Ok(if branches.len() == 1 { branches.remove(0) } else { Ast::Alternation(branches) })
+        let class = |branch: &Ast| match branch {
+            Ast::Class(set) => Some(set.clone()),
+            _ => None,
+        };
+        Ok(match branches.iter().map(class).collect::<Option<Vec<CharSet>>>() {
+            _ if branches.len() == 1 => branches.remove(0),
+            Some(sets) => Ast::Class(CharSet::new(sets.iter().flat_map(|set| set.ranges().iter().copied()))),
+            None => Ast::Alternation(branches),
+        })
     }
 
     fn sequence(&mut self) -> Result<Ast> {

@@ -55,7 +55,15 @@ impl Lattice {
             return Some(self.exponent);
         }
         // What of the step the digits leave over must be made of twos and fives, which powers of ten supply.
-        let (odd, twos) = strip(self.step / self.step.gcd(&(residue % self.step)), 2);
+        let left = match (u64::try_from(self.step), u64::try_from(residue)) {
+            // Machine words divide several times faster.
+            (Ok(step), Ok(residue)) => u128::from(step / step.gcd(&(residue % step))),
+            _ => self.step / self.step.gcd(&(residue % self.step)),
+        };
+        if left == 1 {
+            return Some(self.exponent);
+        }
+        let (odd, twos) = strip(left, 2);
         let (odd, fives) = strip(odd, 5);
         (odd == 1).then_some(self.exponent + twos.max(fives))
     }

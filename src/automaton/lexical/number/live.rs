@@ -26,6 +26,10 @@ impl Query<'_> {
     /// Whether some k in `from..=to` and some number in `[D, D + 1) * 10^k` other than 0 is in the half; D without
     /// digits stands for all of 1 to 9.
     pub fn block(self, half: &Half, m: Mantissa, from: i64, to: i64) -> bool {
+        if to == FAR && half.is_unbounded() {
+            // Some scale makes the block wide and puts it beyond all constants.
+            return true;
+        }
         if m.length == 0 {
             return (1..=9).any(|digit| self.block(half, self.line.digits.push(m, digit), from, to));
         }
@@ -71,9 +75,7 @@ impl Query<'_> {
         }
         let region = &self.regions[interval.region as usize];
         let more = i64::from(m.length) - 1;
-        let cut = |lead: i64| {
-            !(whole.0..=whole.1).contains(&lead) && self.across(interval, region, m, lead - more)
-        };
+        let cut = |lead: i64| !(whole.0..=whole.1).contains(&lead) && self.across(interval, region, m, lead - more);
         region.dense
             || whole.0 <= whole.1 && self.inside(region, m, whole.0 - more, whole.1 - more)
             || cut(part.0)

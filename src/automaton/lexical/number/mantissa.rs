@@ -68,7 +68,7 @@ impl Digits {
             if m.length == 0 {
                 return m;
             }
-            m.zeros += 1;
+            m.zeros = m.zeros.saturating_add(1);
         } else {
             if self.modulus > 1 {
                 m.residue = (shift(m.residue, m.zeros + 1, self.modulus) + u128::from(digit)) % self.modulus;
@@ -83,7 +83,7 @@ impl Digits {
             m.low += below as u32;
             m.high = m.low + within as u32;
         }
-        m.length += 1;
+        m.length = m.length.saturating_add(1);
         m
     }
 

@@ -37,8 +37,8 @@ use self::{
 use super::Expr;
 use crate::schema::Decimal;
 
-pub use class::NumberClass;
 use class::Classing;
+pub use class::NumberClass;
 
 /// Exponents as written are told apart up to this; constants are far below it ([`crate::schema::decimal::MAX_EXPONENT`]).
 const EXPONENT_CAP: i64 = 1 << 58;
@@ -52,8 +52,14 @@ pub enum NumberAtom {
     Integer,
     /// Written without fraction and exponent: draft 4's integer.
     IntegerText,
-    Min { value: Decimal, exclusive: bool },
-    Max { value: Decimal, exclusive: bool },
+    Min {
+        value: Decimal,
+        exclusive: bool,
+    },
+    Max {
+        value: Decimal,
+        exclusive: bool,
+    },
     /// The value is the divisor, which is not 0, times an integer.
     MultipleOf(Decimal),
     /// The value is one of these.
@@ -141,11 +147,7 @@ impl NumberLanguage {
     ///
     /// # Errors
     /// Formulas beyond what is decided exactly are refused: see [`NumberError`].
-    pub fn compile(
-        require: &Expr<NumberAtom>,
-        watch: &[Expr<NumberAtom>],
-        plain: bool,
-    ) -> Result<Self, NumberError> {
+    pub fn compile(require: &Expr<NumberAtom>, watch: &[Expr<NumberAtom>], plain: bool) -> Result<Self, NumberError> {
         if watch.len() > 64 {
             return Err(NumberError::Watched { count: watch.len() });
         }
@@ -173,8 +175,9 @@ impl NumberLanguage {
             language.forms.exponent = !language.has_plain_text();
             language.forms.fraction = !language.line.only_integers(&language.require);
         }
-        language.exponent_live =
-            [false, true].map(|negative| language.forms.exponent && language.block(false, negative, language.line.digits.start(), -FAR, FAR));
+        language.exponent_live = [false, true].map(|negative| {
+            language.forms.exponent && language.block(false, negative, language.line.digits.start(), -FAR, FAR)
+        });
         language.always = !plain && language.line.always(&language.require);
         language.any = language.always && watch.is_empty();
         Ok(language)
@@ -295,12 +298,8 @@ impl NumberLanguage {
                     || self.forms.fraction && self.block(false, negative, m, -FAR, FAR)
                     || self.exponent_live[usize::from(negative)]
             }
-            Phase::Zero => {
-                self.zero(true, negative) || self.fraction_live(negative, m, -FAR, -1)
-            }
-            Phase::Whole => {
-                self.fraction_live(negative, m, 0, FAR) || self.block(true, negative, m, 0, FAR)
-            }
+            Phase::Zero => self.zero(true, negative) || self.fraction_live(negative, m, -FAR, -1),
+            Phase::Whole => self.fraction_live(negative, m, 0, FAR) || self.block(true, negative, m, 0, FAR),
             Phase::Point | Phase::Fraction if m.length == 0 => self.fraction_live(negative, m, -FAR, -places - 1),
             Phase::Point | Phase::Fraction => self.fraction_live(negative, m, -places, -places),
             Phase::Mark | Phase::MarkSign | Phase::Exponent if m.length == 0 => self.zero(false, negative),
@@ -383,7 +382,12 @@ impl NumberLanguage {
                         let places = bytes - 1 - whole;
                         let finer = |r: &Region| self.line.region(r.table, Some(-places));
                         let regions: Vec<Region> = self.regions.iter().map(finer).collect();
-                        Query { line: &self.line, regions: &regions, finest: -places }.block(half, start, -places, whole - 1)
+                        Query { line: &self.line, regions: &regions, finest: -places }.block(
+                            half,
+                            start,
+                            -places,
+                            whole - 1,
+                        )
                     })
             })
     }

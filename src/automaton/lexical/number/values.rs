@@ -274,7 +274,11 @@ impl Line {
         }
         let halves = halves.map(|(points, intervals)| Half {
             points,
-            intervals: intervals.into_iter().map(|i| i.interval).filter(|i| regions[i.region as usize].possible()).collect(),
+            intervals: intervals
+                .into_iter()
+                .map(|i| i.interval)
+                .filter(|i| regions[i.region as usize].possible())
+                .collect(),
         });
         Values { halves, zero: table(self.zero()) >> every_multiple & 1 == 1 }
     }
@@ -342,6 +346,14 @@ struct Tabled {
     interval: Interval,
 }
 
+impl Half {
+    /// Numbers of any magnitude are in.
+    #[inline]
+    pub fn is_unbounded(&self) -> bool {
+        self.intervals.last().is_some_and(|interval| interval.upper.is_none())
+    }
+}
+
 impl Region {
     /// Some number is in.
     pub fn possible(&self) -> bool {
@@ -382,8 +394,7 @@ fn table(expr: &Expr<Test>, piece: u32, integer_text: bool) -> u64 {
         Expr::And(parts) => parts.iter().map(each).fold(u64::MAX, |a, b| a & b),
         Expr::Or(parts) => parts.iter().map(each).fold(0, |a, b| a | b),
         Expr::One(parts) => {
-            let (once, twice) =
-                parts.iter().map(each).fold((0, 0), |(once, twice), t| (once | t, twice | (once & t)));
+            let (once, twice) = parts.iter().map(each).fold((0, 0), |(once, twice), t| (once | t, twice | (once & t)));
             once & !twice
         }
         Expr::Not(part) => !each(part),

@@ -146,6 +146,15 @@ impl StringDfa {
         (self.product.len(), self.product.bytes() + self.table.len() * 4 + memo)
     }
 
+    /// Whether an escape that has come as far as `progress` is known to be live or dead in a state.
+    pub(in super::super) fn escape_memo(&self, state: StrState, progress: u32) -> Option<bool> {
+        self.memo.escapes.get(&(state, progress)).copied()
+    }
+
+    pub(in super::super) fn remember_escape(&mut self, state: StrState, progress: u32, live: bool) {
+        self.memo.escapes.insert((state, progress), live);
+    }
+
     /// Where a byte of the class leads, be that live or not; `None` if plainly dead.
     pub(super) fn edge(&mut self, state: u32, class: usize) -> Option<u32> {
         let cell = state as usize * self.product.classes() + class;

@@ -34,9 +34,10 @@ impl Literals {
         let mut texts: Vec<Box<str>> = lists.iter().flatten().cloned().collect();
         texts.sort_unstable();
         texts.dedup();
-        let number = |text: &Box<str>| texts.binary_search(text).expect("every text is in the list of all") as u32;
+        let place = |text: &str| texts.binary_search_by(|other| (**other).cmp(text));
+        let number = |text: &str| place(text).expect("every text is in the list of all") as u32;
         let sorted = |list: &Vec<Box<str>>| {
-            let mut numbers: Vec<u32> = list.iter().map(number).collect();
+            let mut numbers: Vec<u32> = list.iter().map(|text| number(text)).collect();
             numbers.sort_unstable();
             numbers.dedup();
             numbers
@@ -56,7 +57,7 @@ impl Literals {
     pub fn step(&mut self, node: u32, byte: u8) -> u32 {
         let Node { first, last, depth } = self.nodes[node as usize];
         let range = &self.texts[first as usize..last as usize];
-        let key = |text: &Box<str>| text.as_bytes().get(depth as usize).copied();
+        let key = |text: &str| text.as_bytes().get(depth as usize).copied();
         let low = range.partition_point(|text| key(text) < Some(byte));
         let high = low + range[low..].partition_point(|text| key(text) == Some(byte));
         if low == high {

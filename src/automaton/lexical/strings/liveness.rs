@@ -4,8 +4,8 @@
 //! ([`formula::measure`]). Otherwise the product is searched forward for an accepting state, nearest first; what is
 //! learned about the states on the way is kept. With length bounds the question is whether some accepted continuation
 //! has a length in a window: the least length and the length from which on all occur decide nearly always, and a
-//! depth-first search over (state, length) decides the rest. A search that exceeds [`SEARCH_BUDGET`] gives up: the state
-//! counts as live and the language as soft.
+//! depth-first search over (state, length) decides the rest. A search that exceeds its budget gives up: the state counts
+//! as live and the language as soft, and later searches in it get little time, so that no walk stalls.
 
 use std::collections::VecDeque;
 
@@ -17,8 +17,9 @@ use super::literals::is_lead;
 use super::nfa::{Measure, NEVER};
 use super::{Shape, StrState};
 
-/// States that one search may expand.
+/// States that one search may expand, and how many once a search has given up.
 const SEARCH_BUDGET: usize = 20_000;
+const SOFT_BUDGET: usize = 100;
 
 /// States that the search for universality may visit: beyond, the answer is no.
 const UNIVERSAL_BUDGET: usize = 300;
@@ -45,7 +46,7 @@ impl StringDfa {
         let mut seen: FxHashMap<u32, (u32, u32)> = FxHashMap::from_iter([(root, (0, root))]);
         let mut queue = VecDeque::from([(root, 0)]);
         let mut best: Option<(u32, u32)> = None;
-        let mut expanded = 0;
+        let mut left = self.search_budget();
         while let Some((state, distance)) = queue.pop_front() {
             if best.is_some_and(|(total, _)| total <= distance) {
                 break;
@@ -71,8 +72,8 @@ impl StringDfa {
                 }
                 None => {}
             }
-            expanded += 1;
-            if expanded > SEARCH_BUDGET || self.overrun().is_some() {
+            left -= 1;
+            if left == 0 || self.overrun().is_some() {
                 self.soft = true;
                 self.memo.measures[condition][root as usize] = Some(Measure::ALL);
                 return Measure::ALL;
@@ -88,6 +89,10 @@ impl StringDfa {
             }
         }
         self.keep(condition, root, &seen, best)
+    }
+
+    fn search_budget(&self) -> usize {
+        if self.soft { SOFT_BUDGET } else { SEARCH_BUDGET }
     }
 
     /// Remembers what a search has found, for the root and for the states on the way to the goal.
@@ -161,6 +166,7 @@ impl StringDfa {
     fn search_exact(&mut self, root: u32, len: u32) -> bool {
         let mut seen = FxHashSet::from_iter([(root, len)]);
         let mut path = vec![(root, len, 0)];
+        let budget = self.search_budget();
         while let Some((state, len, class)) = path.last_mut() {
             let (from, at, now) = (*state, *len, *class);
             if now == self.product.classes() {
@@ -175,7 +181,7 @@ impl StringDfa {
                 Some(&answer) => Some(answer),
                 None => self.decide(target, at),
             };
-            let spent = seen.len() > SEARCH_BUDGET || self.overrun().is_some();
+            let spent = seen.len() > budget || self.overrun().is_some();
             if answer == Some(true) || spent {
                 self.soft |= spent && answer != Some(true);
                 self.memo.exact.extend(path.iter().map(|&(state, len, _)| ((state, len), true)));

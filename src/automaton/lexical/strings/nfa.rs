@@ -110,8 +110,9 @@ impl Nfa {
     pub fn new(ast: &Ast) -> Result<Self, PatternError> {
         let mut builder = Builder::default();
         let accept = builder.push(State::Accept)?;
-        let searched = if begins_at_start(ast) { None } else { Some(builder.node(&CharSet::all())) };
-        let mut entry = builder.compile(&trimmed(ast), accept)?;
+        let ast = trimmed(&unanchored(ast));
+        let searched = if begins_at_start(&ast) { None } else { Some(builder.node(&CharSet::all())) };
+        let mut entry = builder.compile(&ast, accept)?;
         if let Some(node) = searched {
             entry = builder.search_loop(node, entry)?;
         }
@@ -146,6 +147,32 @@ fn begins_at_start(ast: &Ast) -> bool {
         Ast::Alternation(parts) => parts.iter().all(begins_at_start),
         Ast::Repeat { body, min, .. } => *min > 0 && begins_at_start(body),
         _ => false,
+    }
+}
+
+/// The same language without `^` before, or `$` behind, a repeat of everything: `^[^]*x[^]*$` is `x`.
+fn unanchored(ast: &Ast) -> Ast {
+    let everything = |part: &Ast| match part {
+        Ast::Repeat { body, max: None, .. } => **body == Ast::Class(CharSet::all()),
+        _ => false,
+    };
+    match ast {
+        Ast::Alternation(parts) => Ast::Alternation(parts.iter().map(unanchored).collect()),
+        Ast::Concat(parts) => {
+            let mut parts = &parts[..];
+            if let [Ast::Start, rest @ ..] = parts
+                && rest.first().is_some_and(everything)
+            {
+                parts = rest;
+            }
+            if let [rest @ .., Ast::End] = parts
+                && rest.last().is_some_and(everything)
+            {
+                parts = rest;
+            }
+            Ast::concat(parts.to_vec())
+        }
+        _ => ast.clone(),
     }
 }
 
@@ -292,29 +319,75 @@ fn trimmed_tail(ast: &Ast) -> Ast {
     }
 }
 
+/// The edges of the automaton against their direction.
+struct Backward {
+    /// Per state its newest edge, or [`NEVER`].
+    newest: Vec<u32>,
+    edges: Vec<BackwardEdge>,
+}
+
+struct BackwardEdge {
+    source: u32,
+    /// Code points read on the edge.
+    weight: u32,
+    /// The next edge into the same state, or [`NEVER`].
+    older: u32,
+}
+
+impl Backward {
+    fn new(states: usize) -> Self {
+        Self { newest: vec![NEVER; states], edges: Vec::with_capacity(states) }
+    }
+
+    fn add(&mut self, source: usize, target: u32, weight: u32) {
+        let older = std::mem::replace(&mut self.newest[target as usize], self.edges.len() as u32);
+        self.edges.push(BackwardEdge { source: source as u32, weight, older });
+    }
+
+    /// The least cost from each state to a goal, whose own cost is given.
+    fn shortest(&self, goals: &[(u32, u32)]) -> Vec<u32> {
+        let mut cost = vec![NEVER; self.newest.len()];
+        let mut queue: BinaryHeap<Reverse<(u32, u32)>> = goals.iter().map(|&(s, cost)| Reverse((cost, s))).collect();
+        while let Some(Reverse((found, state))) = queue.pop() {
+            if found >= cost[state as usize] {
+                continue;
+            }
+            cost[state as usize] = found;
+            let mut next = self.newest[state as usize];
+            while let Some(edge) = self.edges.get(next as usize) {
+                let better = found.saturating_add(edge.weight).min(NEVER - 1);
+                if better < cost[edge.source as usize] {
+                    queue.push(Reverse((better, edge.source)));
+                }
+                next = edge.older;
+            }
+        }
+        cost
+    }
+}
+
 /// Computes the measure of every state by shortest paths over the reversed edges.
 fn measures(states: &[State], has_context: bool) -> Vec<Measure> {
-    let mut into: Vec<Vec<(u32, u32)>> = vec![Vec::new(); states.len()];
+    let mut into = Backward::new(states.len());
     let ends = ends_here(states);
     let mut at_zero = Vec::new();
     for (number, state) in states.iter().enumerate() {
-        let number = number as u32;
         match state {
-            State::Class { next, .. } => into[*next as usize].push((number, 1)),
+            State::Class { next, .. } => into.add(number, *next, 1),
             State::Split { first, second } => {
-                into[*first as usize].push((number, 0));
-                into[*second as usize].push((number, 0));
+                into.add(number, *first, 0);
+                into.add(number, *second, 0);
             }
             // Behind the first code point `^` fails, and `$` leaves only what needs no more text.
             State::Look { look: Look::Start, .. } => {}
-            State::Look { look: Look::End, next } if ends[*next as usize] => at_zero.push((number, 0)),
+            State::Look { look: Look::End, next } if ends[*next as usize] => at_zero.push((number as u32, 0)),
             State::Look { look: Look::End, .. } => {}
-            State::Look { next, .. } => into[*next as usize].push((number, 0)),
-            State::Accept => at_zero.push((number, 0)),
+            State::Look { next, .. } => into.add(number, *next, 0),
+            State::Accept => at_zero.push((number as u32, 0)),
             State::Mark { .. } | State::Fail => {}
         }
     }
-    let min = shortest(&into, &at_zero);
+    let min = into.shortest(&at_zero);
     if has_context {
         return min.into_iter().map(|min| Measure { min, stretch: NEVER }).collect();
     }
@@ -326,47 +399,26 @@ fn measures(states: &[State], has_context: bool) -> Vec<Measure> {
         _ => None,
     };
     let loops: Vec<(u32, u32)> = states.iter().enumerate().filter_map(looping).collect();
-    let stretch = shortest(&into, &loops);
+    let stretch = into.shortest(&loops);
     min.into_iter().zip(stretch).map(|(min, stretch)| Measure { min, stretch }).collect()
-}
-
-/// The least cost from each state to a goal, whose own cost is given.
-fn shortest(into: &[Vec<(u32, u32)>], goals: &[(u32, u32)]) -> Vec<u32> {
-    let mut cost = vec![NEVER; into.len()];
-    let mut queue: BinaryHeap<Reverse<(u32, u32)>> =
-        goals.iter().map(|&(state, cost)| Reverse((cost, state))).collect();
-    while let Some(Reverse((found, state))) = queue.pop() {
-        if found >= cost[state as usize] {
-            continue;
-        }
-        cost[state as usize] = found;
-        for &(before, weight) in &into[state as usize] {
-            let better = found.saturating_add(weight).min(NEVER - 1);
-            if better < cost[before as usize] {
-                queue.push(Reverse((better, before)));
-            }
-        }
-    }
-    cost
 }
 
 /// The states from which the pattern matches without another code point, at the end of the text.
 fn ends_here(states: &[State]) -> Vec<bool> {
-    let mut into: Vec<Vec<(u32, u32)>> = vec![Vec::new(); states.len()];
+    let mut into = Backward::new(states.len());
     let mut accepts = Vec::new();
     for (number, state) in states.iter().enumerate() {
-        let number = number as u32;
         match state {
             State::Split { first, second } => {
-                into[*first as usize].push((number, 0));
-                into[*second as usize].push((number, 0));
+                into.add(number, *first, 0);
+                into.add(number, *second, 0);
             }
-            State::Look { look, next } if *look != Look::Start => into[*next as usize].push((number, 0)),
-            State::Accept => accepts.push((number, 0)),
+            State::Look { look, next } if *look != Look::Start => into.add(number, *next, 0),
+            State::Accept => accepts.push((number as u32, 0)),
             _ => {}
         }
     }
-    shortest(&into, &accepts).into_iter().map(|cost| cost != NEVER).collect()
+    into.shortest(&accepts).into_iter().map(|cost| cost != NEVER).collect()
 }
 
 /// Whether `goal` is reached from `from` through a few splits.

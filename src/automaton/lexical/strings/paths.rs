@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
 use rustc_hash::FxHashMap;
 
 use super::super::expr::Expr;
@@ -60,11 +61,11 @@ impl StringDfa {
     /// bytes, a rare control character as six). `None` if `state` is none of this language's live states, or if the
     /// search exceeds its budget, which takes a least length of about 100,000.
     pub fn shortest(&mut self, state: StrState) -> Option<Vec<u8>> {
-        if let [Expr::Atom(Part::Literals(list))] = self.rule.conditions[..] {
-            if self.rule.top == 0 {
-                let cost = |tail: &&[u8]| tail.iter().map(|&byte| json_cost(byte)).sum::<u32>();
-                return self.product.tails(state.dfa, list).min_by_key(cost).map(<[u8]>::to_vec);
-            }
+        if let [Expr::Atom(Part::Literals(list))] = self.rule.conditions[..]
+            && self.rule.top == 0
+        {
+            let cost = |tail: &&[u8]| tail.iter().map(|&byte| json_cost(byte)).sum::<u32>();
+            return self.product.tails(state.dfa, list).min_by_key(cost).map(<[u8]>::to_vec);
         }
         let mut reached: FxHashMap<StrState, (u32, StrState, u8)> = FxHashMap::from_iter([(state, (0, state, 0))]);
         let mut queue = BinaryHeap::from([(Reverse(self.least(state)), 0, state)]);
@@ -89,6 +90,30 @@ impl StringDfa {
             }
         }
         None
+    }
+
+    /// Whether some character of the range (surrogates aside) can follow a text that is whole characters.
+    pub fn can_follow(&mut self, state: StrState, low: u32, high: u32) -> bool {
+        [(low, high.min(0xD7FF)), (low.max(0xE000), high)].into_iter().any(|(low, high)| {
+            let (Some(low), Some(high)) = (char::from_u32(low), char::from_u32(high)) else { return false };
+            low <= high && Utf8Sequences::new(low, high).any(|sequence| self.can_read(state, sequence.as_slice()))
+        })
+    }
+
+    fn can_read(&mut self, state: StrState, ranges: &[Utf8Range]) -> bool {
+        let Some((range, rest)) = ranges.split_first() else { return true };
+        let mut byte = range.start;
+        loop {
+            if self.step(state, byte).is_some_and(|next| self.can_read(next, rest)) {
+                return true;
+            }
+            let class = usize::from(self.product.class_of[usize::from(byte)]);
+            let last = self.product.first[class] + (self.product.sizes[class] - 1) as u8;
+            if last >= range.end {
+                return false;
+            }
+            byte = last + 1;
+        }
     }
 
     /// A lower bound on the bytes that complete the text.

@@ -30,6 +30,8 @@ pub struct Product {
     pub class_of: [u8; 256],
     /// Per class the byte that costs least inside a JSON string.
     pub cheapest: Vec<u8>,
+    /// Per class its first byte: a class is a range of bytes.
+    pub first: Vec<u8>,
     /// Per class how many bytes it has.
     pub sizes: Vec<u16>,
     utf8: Utf8Nodes,
@@ -60,6 +62,7 @@ impl Product {
         let mut product = Self {
             class_of: [0; 256],
             cheapest: vec![0],
+            first: vec![0],
             sizes: vec![0],
             utf8,
             utf8_start,
@@ -82,6 +85,7 @@ impl Product {
         for byte in 0..=255u8 {
             if byte > 0 && starts[usize::from(byte)] {
                 self.cheapest.push(byte);
+                self.first.push(byte);
                 self.sizes.push(0);
             }
             let class = self.sizes.len() - 1;

@@ -74,6 +74,16 @@ pub struct Subset {
     duty_index: FxHashMap<Duty, u32>,
     starts: FxHashMap<(u32, bool, bool), u32>,
     start: u32,
+    /// Emptied work lists for the next step.
+    spare: Vec<Work>,
+}
+
+/// What a closure under moves without reading works on.
+#[derive(Debug, Default)]
+struct Work {
+    out: Vec<Thread>,
+    seen: FxHashSet<(u32, u32)>,
+    todo: Vec<(u32, u32)>,
 }
 
 impl Subset {
@@ -88,18 +98,19 @@ impl Subset {
             duty_index: FxHashMap::default(),
             starts: FxHashMap::default(),
             start: DEAD,
+            spare: Vec::new(),
         };
         subset.duty(Duty { need: Need::Nothing, ahead: Vec::new() });
         subset.add(&[]);
         subset.add(&[Thread { state: ACCEPTED, node: 0, duty: NO_DUTY }]);
-        let (mut threads, mut seen) = (Vec::new(), FxHashSet::default());
+        let mut work = Work::default();
         let mut left = Left { at_start: true, after_word: false, marks: 0 };
         let nfa = Arc::clone(&subset.nfa);
         for &behind in &nfa.behinds {
-            left.marks |= subset.close(behind, NO_DUTY, left, &mut threads, &mut seen);
+            left.marks |= subset.close(behind, NO_DUTY, left, &mut work);
         }
-        subset.close(nfa.entry, NO_DUTY, left, &mut threads, &mut seen);
-        subset.start = subset.intern(threads);
+        subset.close(nfa.entry, NO_DUTY, left, &mut work);
+        subset.start = subset.intern(work);
         subset
     }
 
@@ -158,7 +169,7 @@ impl Subset {
         let nfa = Arc::clone(&self.nfa);
         let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
         let mut left = Left { at_start: false, after_word: is_word, marks: 0 };
-        let (mut out, mut seen) = (Vec::new(), FxHashSet::default());
+        let mut work = self.spare.pop().unwrap_or_default();
         let mut moved: Vec<(u32, Option<u32>)> = Vec::new();
         let phases: &[bool] = if nfa.behinds.is_empty() { &[false] } else { &[true, false] };
         for &behinds in phases {
@@ -186,13 +197,13 @@ impl Subset {
                 let Some(duty) = duty else { continue };
                 match nfa.states.get(thread.state as usize) {
                     Some(&State::Class { next, .. }) if target == DONE => {
-                        left.marks |= self.close(next, duty, left, &mut out, &mut seen);
+                        left.marks |= self.close(next, duty, left, &mut work);
                     }
-                    _ => out.push(Thread { state: thread.state, node: target, duty }),
+                    _ => work.out.push(Thread { state: thread.state, node: target, duty }),
                 }
             }
         }
-        self.intern(out)
+        self.intern(work)
     }
 
     fn span(&self, state: u32) -> std::ops::Range<usize> {
@@ -233,35 +244,28 @@ impl Subset {
     }
 
     /// Adds the threads that are reached from `entry` without reading; gives the marks that are raised.
-    fn close(
-        &mut self,
-        entry: u32,
-        duty: u32,
-        left: Left,
-        out: &mut Vec<Thread>,
-        seen: &mut FxHashSet<(u32, u32)>,
-    ) -> u64 {
+    fn close(&mut self, entry: u32, duty: u32, left: Left, work: &mut Work) -> u64 {
         let nfa = Arc::clone(&self.nfa);
         let mut marks = 0;
-        let mut todo = vec![(entry, duty)];
-        while let Some((state, duty)) = todo.pop() {
-            if !seen.insert((state, duty)) {
+        work.todo.push((entry, duty));
+        while let Some((state, duty)) = work.todo.pop() {
+            if !work.seen.insert((state, duty)) {
                 continue;
             }
             match nfa.states[state as usize] {
                 State::Class { node, .. } => {
                     let useful = nfa.is_behind[state as usize] || nfa.measure[state as usize].min != NEVER;
                     if useful && self.duties[duty as usize].need != Need::End {
-                        out.push(Thread { state, node, duty });
+                        work.out.push(Thread { state, node, duty });
                     }
                 }
-                State::Split { first, second } => todo.extend([(second, duty), (first, duty)]),
+                State::Split { first, second } => work.todo.extend([(second, duty), (first, duty)]),
                 State::Look { look, next } => {
                     if let Some(duty) = self.look(look, duty, left) {
-                        todo.push((next, duty));
+                        work.todo.push((next, duty));
                     }
                 }
-                State::Accept => out.push(Thread { state: ACCEPTED, node: 0, duty }),
+                State::Accept => work.out.push(Thread { state: ACCEPTED, node: 0, duty }),
                 State::Mark { behind } => marks |= 1 << behind,
                 State::Fail => {}
             }
@@ -295,15 +299,23 @@ impl Subset {
         if let Some(&state) = self.starts.get(&key) {
             return state;
         }
-        let (mut threads, mut seen) = (Vec::new(), FxHashSet::default());
-        self.close(entry, NO_DUTY, left, &mut threads, &mut seen);
-        let state = self.intern(threads);
+        let mut work = self.spare.pop().unwrap_or_default();
+        self.close(entry, NO_DUTY, left, &mut work);
+        let state = self.intern(work);
         self.starts.insert(key, state);
         state
     }
 
-    /// The state of a set of threads, in any order.
-    fn intern(&mut self, mut threads: Vec<Thread>) -> u32 {
+    /// The state of the set of threads that has been worked out.
+    fn intern(&mut self, mut work: Work) -> u32 {
+        let state = self.find_or_add(&mut work.out);
+        work.out.clear();
+        work.seen.clear();
+        self.spare.push(work);
+        state
+    }
+
+    fn find_or_add(&mut self, threads: &mut Vec<Thread>) -> u32 {
         let free = |t: &Thread| t.state == ACCEPTED && t.duty == NO_DUTY;
         if threads.iter().any(free) {
             return SETTLED;
@@ -317,12 +329,11 @@ impl Subset {
         threads.dedup_by(|later, kept| {
             (later.state, later.node) == (kept.state, kept.node) && (later.duty == kept.duty || kept.duty == NO_DUTY)
         });
-        let hash = hash_of(&threads);
-        let found = self.index.find(hash, |&other| self.threads[self.span(other)] == threads[..]);
-        if let Some(&state) = found {
-            return state;
+        let found = self.index.find(hash_of(threads), |&other| self.threads[self.span(other)] == threads[..]);
+        match found {
+            Some(&state) => state,
+            None => self.add(threads),
         }
-        self.add(&threads)
     }
 
     fn add(&mut self, threads: &[Thread]) -> u32 {

@@ -8,13 +8,15 @@ use super::super::charset::CharSet;
 /// Where a byte leads inside a class: the character is complete, and was in the class.
 pub const DONE: u32 = u32::MAX;
 
+/// A node's sorted, disjoint byte ranges (ends included) and where they lead.
+type Ranges = Box<[(u8, u8, u32)]>;
+
 /// Nodes of byte automata for classes. A node stands for the set of byte sequences that complete a character; equal sets
 /// are one node, whatever class they come from, so that most classes share what follows their lead bytes.
 #[derive(Debug, Default)]
 pub struct Utf8Nodes {
-    /// Per node its sorted, disjoint byte ranges (ends included) and where they lead.
-    nodes: Vec<Box<[(u8, u8, u32)]>>,
-    index: FxHashMap<Box<[(u8, u8, u32)]>, u32>,
+    nodes: Vec<Ranges>,
+    index: FxHashMap<Ranges, u32>,
 }
 
 impl Utf8Nodes {
