@@ -37,9 +37,15 @@ pub(super) struct Model {
     pub fast_forward: bool,
 }
 
-pub(super) struct Choice {
+/// Which choice of which job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChoiceId {
     pub job: u64,
     pub index: u32,
+}
+
+pub(super) struct Choice {
+    pub id: ChoiceId,
     pub tokens: Vec<TokenId>,
     pub prompt: usize,
     /// Of the answer's tokens, those that were not sampled.
@@ -69,7 +75,7 @@ struct Constrained {
 impl Choice {
     /// A choice with nothing written yet. What its constraint forces at the beginning is written at once.
     pub fn new(
-        (job, index): (u64, u32),
+        id: ChoiceId,
         request: &Request,
         program: Option<&Arc<Program>>,
         prompt: &[TokenId],
@@ -85,15 +91,14 @@ impl Choice {
             spent: Duration::ZERO,
         });
         let mut choice = Self {
-            job,
-            index,
+            id,
             tokens: prompt.to_vec(),
             prompt: prompt.len(),
             forced: 0,
             told: 0,
             most: request.output.max_tokens.map_or(room, |most| room.min(most as usize)),
             logprobs: request.output.logprobs,
-            sampler: Sampler::new(&request.sampling, &model.suppressed, seed, index, prompt),
+            sampler: Sampler::new(&request.sampling, &model.suppressed, seed, id.index, prompt),
             outgoing: Outgoing::new(constraint.is_some()),
             stops: Stops::new(&request.output.stop),
             constraint,

@@ -28,27 +28,29 @@ const STEPS: usize = 2_000;
 /// Takes tokens for what the constraint forces next: they are accepted by `matcher` already. At most `limit` tokens,
 /// possibly none. `written` is the sequence so far.
 pub(super) fn take(matcher: &mut Matcher, tokenizer: &Tokenizer, written: &[TokenId], limit: usize) -> Vec<TokenId> {
-    let vocabulary = tokenizer.vocabulary();
     let mut forced = matcher.forced(limit.saturating_mul(16).min(1024));
     if let Err(error) = std::str::from_utf8(&forced) {
         forced.truncate(error.valid_up_to());
     }
     let Ok(text) = std::str::from_utf8(&forced) else { return Vec::new() };
-    if text.is_empty() {
+    let tokens = tokens(matcher, tokenizer, written, text).into_iter().take(limit);
+    // Every token is asked for again: what the mask would forbid is never written.
+    tokens.map_while(|token| matcher.accept(token).ok().map(|()| token)).collect()
+}
+
+/// The tokens of the forced text that no continuation can change. `matcher` is in the state before that text.
+pub(super) fn tokens(matcher: &Matcher, tokenizer: &Tokenizer, written: &[TokenId], forced: &str) -> Vec<TokenId> {
+    if forced.is_empty() {
         return Vec::new();
     }
-    let Some(tokens) = cut(tokenizer, written, text) else { return Vec::new() };
-    let safe = safe_length(matcher, vocabulary.trie(), &forced);
-    let mut taken = Vec::new();
+    let vocabulary = tokenizer.vocabulary();
+    let safe = safe_length(matcher, vocabulary.trie(), forced.as_bytes());
     let mut length = 0;
-    for token in tokens.into_iter().take(limit) {
-        length += vocabulary.bytes(token).len();
-        if length > safe || matcher.accept(token).is_err() {
-            break;
-        }
-        taken.push(token);
-    }
-    taken
+    let is_safe = |token: &TokenId| {
+        length += vocabulary.bytes(*token).len();
+        length <= safe
+    };
+    cut(tokenizer, written, forced).unwrap_or_default().into_iter().take_while(is_safe).collect()
 }
 
 /// The tokens of `text` as it stands after `written`.

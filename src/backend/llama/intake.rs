@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    choice::{Choice, Model},
+    choice::{Choice, ChoiceId, Model},
     job::{Job, Ticket},
     prompt,
     template::ChatTemplate,
@@ -63,10 +63,9 @@ impl Intake {
         let failure = match made.unwrap_or_else(broken) {
             Ok((choices, echo)) => {
                 let job = Job::new(events.clone(), ticket, choices.len() as u32, echo);
-                match self.worker.send(Message::Start(job, choices)) {
-                    Ok(()) => return,
-                    Err(_) => Failure::new(FailureKind::Internal, "the local model has stopped working; see the log"),
-                }
+                // A worker that is gone drops the job, which says so.
+                let _ = self.worker.send(Message::Start(job, choices));
+                return;
             }
             Err(failure) => failure,
         };
@@ -94,7 +93,9 @@ impl Intake {
         }
         let prompt = prompt::tokens(request, &self.model.tokenizer, &self.template, self.model.context)?;
         let seed = request.sampling.seed.unwrap_or_else(rand::random);
-        let choice = |index| Choice::new((id, index), request, job.program.as_ref(), &prompt.tokens, seed, &self.model);
+        let choice = |index| {
+            Choice::new(ChoiceId { job: id, index }, request, job.program.as_ref(), &prompt.tokens, seed, &self.model)
+        };
         Ok(((0..request.output.choices).map(choice).collect(), prompt.echo))
     }
 }

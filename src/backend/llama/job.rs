@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::text::Piece;
-use crate::inference::{Event, Failure, FinishReason, Times, Usage};
+use crate::inference::{Event, Failure, FailureKind, FinishReason, Times, Usage};
 
 /// A place in the queue, given back when dropped.
 pub(super) struct Ticket(Arc<AtomicUsize>);
@@ -31,6 +31,7 @@ impl Drop for Ticket {
     }
 }
 
+/// Dropped before its end, it fails: whoever listens always gets an end.
 pub(super) struct Job {
     events: UnboundedSender<Event>,
     ticket: Option<Ticket>,
@@ -106,7 +107,8 @@ impl Job {
         self.open == 0
     }
 
-    pub fn fail(self, failure: Failure) {
+    pub fn fail(mut self, failure: Failure) {
+        self.open = 0;
         self.send(Event::Failed(failure));
     }
 
@@ -126,5 +128,14 @@ impl Job {
     fn send(&self, event: Event) {
         // A receiver that is gone abandons the job; the next step sees it.
         let _ = self.events.send(event);
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.open > 0 {
+            let message = "the local model stopped in the middle of the answer; see the log";
+            self.send(Event::Failed(Failure::new(FailureKind::Internal, message)));
+        }
     }
 }

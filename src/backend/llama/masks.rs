@@ -50,8 +50,8 @@ impl Masker {
 
     /// Has the mask made of the state that the matcher is in.
     pub fn ask(&mut self, slot: usize, matcher: Matcher) {
-        let sent = self.questions.as_ref().map(|questions| questions.send((slot, matcher)));
-        self.open += usize::from(matches!(sent, Some(Ok(()))));
+        let sent = self.questions.as_ref().is_some_and(|questions| questions.send((slot, matcher)).is_ok());
+        self.open += usize::from(sent);
     }
 
     /// Waits for all that was asked.

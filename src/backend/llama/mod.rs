@@ -171,6 +171,13 @@ pub struct LlamaBackend {
 impl LlamaBackend {
     /// Loads a GGUF file: seconds, and about the file's size in memory (mapped) beside the KV cache.
     ///
+    /// ```no_run
+    /// use espalier::backend::{Backend, llama::{LlamaBackend, LlamaOptions}};
+    /// let backend = LlamaBackend::load("SmolLM2-135M-Instruct.Q4_1.gguf", LlamaOptions::default())?;
+    /// assert_eq!(backend.models()[0].id, "SmolLM2-135M-Instruct.Q4_1");
+    /// # Ok::<(), espalier::backend::llama::LoadError>(())
+    /// ```
+    ///
     /// # Errors
     /// In plain words: no such file, not a model, damaged, not enough memory, an option out of its range.
     pub fn load(path: impl AsRef<Path>, options: LlamaOptions) -> Result<Arc<Self>, LoadError> {

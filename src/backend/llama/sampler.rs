@@ -88,7 +88,7 @@ impl Sampler {
         if let Some(mask) = mask.filter(|mask| mask.count() <= FEW) {
             let mut few = self.few(logits, mask);
             few.sort_unstable_by(Candidate::order);
-            return self.from_all(few);
+            return self.choose_among(few);
         }
         let mut changed = std::mem::take(&mut scratch.logits);
         let logits = match self.adjusts() {
@@ -100,7 +100,7 @@ impl Sampler {
                 &changed
             }
         };
-        let drawn = self.from_row(Row { logits, mask }, &mut scratch.sums);
+        let drawn = self.choose_in_row(Row { logits, mask }, &mut scratch.sums);
         scratch.logits = changed;
         drawn
     }
@@ -115,7 +115,7 @@ impl Sampler {
         }
     }
 
-    fn from_row(&mut self, row: Row, sums: &mut Vec<f32>) -> Result<TokenId, NoCandidate> {
+    fn choose_in_row(&mut self, row: Row, sums: &mut Vec<f32>) -> Result<TokenId, NoCandidate> {
         let Sampling { temperature, top_k, top_p, min_p, .. } = self.settings;
         let max = row.max();
         if max == f32::NEG_INFINITY {
@@ -126,7 +126,7 @@ impl Sampler {
         }
         if top_k > 0 {
             let best = row.top(top_k as usize, f32::NEG_INFINITY);
-            return self.from_all(best);
+            return self.choose_among(best);
         }
         if top_p < 1.0 {
             let total = row.sum(max, 1.0, sums);
@@ -135,7 +135,7 @@ impl Sampler {
             return self.pick(&kept);
         }
         if min_p > 0.0 {
-            let kept = row.top(row.logits.len(), max + min_p.ln());
+            let kept = row.top(row.logits.len(), max + min_p.ln().min(0.0));
             return self.pick(&kept);
         }
         let scale = temperature.recip();
@@ -144,7 +144,7 @@ impl Sampler {
     }
 
     /// All that may be drawn, likeliest first.
-    fn from_all(&mut self, mut candidates: Vec<Candidate>) -> Result<TokenId, NoCandidate> {
+    fn choose_among(&mut self, mut candidates: Vec<Candidate>) -> Result<TokenId, NoCandidate> {
         let Sampling { temperature, top_k, top_p, .. } = self.settings;
         if temperature <= 0.0 {
             candidates.truncate(1);
@@ -165,8 +165,8 @@ impl Sampler {
         if self.settings.min_p > 0.0
             && let Some(best) = candidates.first().map(|best| best.logit)
         {
-            let floor = best + self.settings.min_p.ln();
-            candidates.retain(|candidate| candidate.logit >= floor.min(best));
+            let floor = best + self.settings.min_p.ln().min(0.0);
+            candidates.retain(|candidate| candidate.logit >= floor);
         }
         candidates
     }
@@ -319,6 +319,7 @@ mod tests {
         assert_eq!(kinds(Sampling { top_p: 0.7, ..settings() }), [0, 1]);
         assert_eq!(kinds(Sampling { top_p: 0.0, ..settings() }), [0]);
         assert_eq!(kinds(Sampling { min_p: 0.25, ..settings() }), [0, 1, 2]);
+        assert_eq!(kinds(Sampling { min_p: 2.0, ..settings() }), [0]);
         assert_eq!(kinds(settings()), [0, 1, 2, 3]);
     }
 

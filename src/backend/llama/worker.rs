@@ -130,7 +130,7 @@ impl<'model> Worker<'model> {
         match message {
             Message::Shutdown(deadline) => self.deadline = Some(deadline),
             Message::Start(job, choices) => {
-                let Some(id) = choices.first().map(|choice| choice.job) else { return };
+                let Some(id) = choices.first().map(|choice| choice.id.job) else { return };
                 self.jobs.insert(id, job);
                 self.waiting.extend(choices);
             }
@@ -163,9 +163,9 @@ impl<'model> Worker<'model> {
 
     /// Takes everything of a job out.
     fn forget(&mut self, id: u64) -> Option<Job> {
-        self.waiting.retain(|choice| choice.job != id);
+        self.waiting.retain(|choice| choice.id.job != id);
         for sequence in 0..self.running.len() {
-            if self.running[sequence].as_ref().is_some_and(|running| running.choice.job == id) {
+            if self.running[sequence].as_ref().is_some_and(|running| running.choice.id.job == id) {
                 self.running[sequence] = None;
                 self.cache.give_back(sequence);
             }
@@ -184,8 +184,8 @@ impl<'model> Worker<'model> {
         let mut index = 0;
         while index < self.waiting.len() && self.cache.has_free() {
             let choice = &self.waiting[index];
-            let job = self.jobs.get(&choice.job).expect("a choice waits only while its job lives");
-            if choice.index > 0 && !job.is_read() {
+            let job = self.jobs.get(&choice.id.job).expect("a choice waits only while its job lives");
+            if choice.id.index > 0 && !job.is_read() {
                 index += 1;
                 continue;
             }
@@ -204,7 +204,7 @@ impl<'model> Worker<'model> {
     }
 
     fn place(&mut self, choice: Choice) {
-        let job = self.jobs.get_mut(&choice.job).expect("a choice waits only while its job lives");
+        let job = self.jobs.get_mut(&choice.id.job).expect("a choice waits only while its job lives");
         let sequence = self.cache.take(&choice.tokens[..choice.reusable()]).expect("the caller saw a free sequence");
         job.admit(choice.prompt, self.cache.held(sequence).min(choice.prompt));
         self.admissions += 1;
@@ -265,7 +265,7 @@ impl<'model> Worker<'model> {
             match made.outcome {
                 Some((matcher, mask)) => choice.take_mask(matcher, mask, made.took),
                 None => {
-                    let id = choice.job;
+                    let id = choice.id.job;
                     let message = format!("the constraint's mask failed at token {} of the answer", choice.written());
                     self.fail(id, Failure::new(FailureKind::Internal, message));
                 }
@@ -285,7 +285,7 @@ impl<'model> Worker<'model> {
                     outcome = choice.take_logits(place, logits, &self.model, &mut self.scratch);
                 }
             }
-            let id = choice.job;
+            let id = choice.id.job;
             match outcome {
                 Ok(()) => self.report(share.sequence),
                 Err(failure) => self.fail(id, failure),
@@ -296,19 +296,19 @@ impl<'model> Worker<'model> {
     /// Sends out what a sequence has to say, and ends it if that was all.
     fn report(&mut self, sequence: usize) {
         let Some(Running { choice, .. }) = &mut self.running[sequence] else { return };
-        let Some(job) = self.jobs.get_mut(&choice.job) else { return };
+        let Some(job) = self.jobs.get_mut(&choice.id.job) else { return };
         if self.cache.held(sequence) < choice.prompt && !choice.is_over() {
             return;
         }
         job.read();
         let (piece, reason) = choice.flush();
         if let Some(piece) = piece {
-            job.tell(choice.index, piece);
+            job.tell(choice.id.index, piece);
         }
         job.count_mask_time(choice.take_mask_time());
         let Some(reason) = reason else { return };
-        let id = choice.job;
-        if job.finish(choice.index, reason, choice.written(), choice.forced) {
+        let id = choice.id.job;
+        if job.finish(choice.id.index, reason, choice.written(), choice.forced) {
             self.jobs.remove(&id);
         }
         self.running[sequence] = None;
@@ -328,7 +328,7 @@ impl<'model> Worker<'model> {
         self.cache.give_back(youngest);
         if used.len() == 1 {
             let held = format!("the KV cache has no room for a sequence of {} tokens", choice.tokens.len());
-            self.fail(choice.job, Failure::new(FailureKind::Internal, held));
+            self.fail(choice.id.job, Failure::new(FailureKind::Internal, held));
         } else {
             self.waiting.push_front(choice);
         }
@@ -338,7 +338,7 @@ impl<'model> Worker<'model> {
         tracing::error!(%error, "llama.cpp cannot decode");
         for share in shares {
             let Some(Running { choice, .. }) = &self.running[share.sequence] else { continue };
-            let id = choice.job;
+            let id = choice.id.job;
             self.fail(id, Failure::new(FailureKind::Internal, format!("the model cannot be run: {error}")));
         }
         // How much of the batch went in is unknown, and all its sequences are free now.
