@@ -1,6 +1,6 @@
 //! An automaton against a vocabulary: which tokens may come next.
 //!
-//! Nouns: an [`Engine`] belongs to one vocabulary and holds everything that constraints share: the tokenizer [`pack`]
+//! Nouns: an [`Engine`] belongs to one vocabulary and holds everything that constraints share: the tokenizer pack
 //! and the automata of strings; a [`Program`] is a constraint compiled for it, with what its answers found out so far;
 //! a [`Matcher`] is one answer in the making.
 //!

@@ -98,7 +98,7 @@ impl Pack {
         };
         let mut inside = Vec::new();
         let mut winding = Vec::new();
-        let mut texts: Vec<(Box<[u8]>, Vec<(TokenId, &[u8])>)> = Vec::new();
+        let mut texts: Vec<(Box<[u8]>, Endings)> = Vec::new();
         let mut by_content: FxHashMap<Box<[u8]>, u32> = FxHashMap::default();
         for &token in tokens {
             let bytes = &self.vocabulary.bytes(token)[skip..];
@@ -142,6 +142,9 @@ impl Inside {
         }
     }
 }
+
+/// What comes after a quote, by token.
+type Endings<'a> = Vec<(TokenId, &'a [u8])>;
 
 enum Body {
     Dead,

@@ -54,12 +54,13 @@ impl Walk<'_> {
                 continue;
             };
             trie.tokens_at(at).iter().for_each(|token| self.mask.insert(*token));
-            if whole && node.next > at + 1 {
-                if let Some(position) = open_body(self.machine, state) {
-                    self.body(state, at, position);
-                    at = node.next;
-                    continue;
-                }
+            if whole
+                && node.next > at + 1
+                && let Some(position) = open_body(self.machine, state)
+            {
+                self.body(state, at, position);
+                at = node.next;
+                continue;
             }
             states.push(state);
             at += 1;

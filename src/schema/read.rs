@@ -447,11 +447,14 @@ impl Reader {
     }
 
     fn combinators(&mut self, members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
-        let make: [(&str, fn(Vec<SchemaId>) -> Keyword); 3] =
-            [("allOf", Keyword::AllOf), ("anyOf", Keyword::AnyOf), ("oneOf", Keyword::OneOf)];
-        for (keyword, make) in make {
+        for keyword in ["allOf", "anyOf", "oneOf"] {
             if let Some(schemas) = members.list(keyword)? {
-                keywords.push(make(schemas.iter().map(|schema| self.reach(*schema)).collect()));
+                let schemas = schemas.iter().map(|schema| self.reach(*schema)).collect();
+                keywords.push(match keyword {
+                    "allOf" => Keyword::AllOf(schemas),
+                    "anyOf" => Keyword::AnyOf(schemas),
+                    _ => Keyword::OneOf(schemas),
+                });
             }
         }
         if let Some(schema) = members.get("not") {

@@ -13,7 +13,7 @@ use super::TokenId;
 pub struct TrieNode {
     /// Index of the first node after this subtree.
     pub next: u32,
-    /// First of this node's tokens in [`TokenTrie::ids`]; they end where those of the next node start.
+    /// First of this node's tokens in the trie's list of ids; they end where those of the next node start.
     pub tokens: u32,
     /// Number of bytes from the root, this one included.
     pub depth: u16,

@@ -87,7 +87,7 @@ fn model_engines() -> Vec<Arc<Engine>> {
     let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "gguf"));
     let load = |path: &PathBuf| {
-        let options = LlamaOptions { context: 512, ..LlamaOptions::default() };
+        let options = LlamaOptions { context: Some(512), ..LlamaOptions::default() };
         let backend = LlamaBackend::load(path, options).unwrap();
         let vocabulary = backend.engine().unwrap().vocabulary().clone();
         backend.shutdown(std::time::Duration::ZERO);

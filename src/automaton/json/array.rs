@@ -78,7 +78,7 @@ impl Tables {
         }
     }
 
-    /// What follows from one more item at `position` (counted up to [`ArrayShape::alike_from`]). None: it may not come.
+    /// What follows from one more item at `position` (counted up to where all items are alike). None: it may not come.
     pub fn item_plan(&mut self, array: Array, position: u32) -> Option<PlanId> {
         let shape = &self.array_shapes[array.shape as usize];
         if shape.max.is_some_and(|max| position >= max) {

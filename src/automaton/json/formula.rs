@@ -239,9 +239,9 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
         let (yes, no) = (yes?, no?);
         let mut choices = Vec::new();
         if truth {
-            for index in 0..parts.len() {
-                let others = (0..parts.len()).filter(|other| *other != index).map(|other| no[other]);
-                let choice: Vec<Formula> = others.chain([yes[index]]).collect();
+            for (index, only) in yes.iter().enumerate() {
+                let others = no.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, formula)| *formula);
+                let choice: Vec<Formula> = others.chain([*only]).collect();
                 choices.push(self.and(choice));
             }
         } else {

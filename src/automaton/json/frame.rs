@@ -71,15 +71,17 @@ pub struct Frames {
     pub texts: Texts,
 }
 
-impl Frames {
-    pub const ROOT: FrameId = 0;
-    pub const NO_OTHERS: u32 = 0;
-
-    pub fn new() -> Self {
+impl Default for Frames {
+    fn default() -> Self {
         let mut frames = Interner::default();
         frames.intern(Frame { parent: 0, container: Container::Root });
         Self { frames, others: Interner::default(), texts: Texts::default() }
     }
+}
+
+impl Frames {
+    pub const ROOT: FrameId = 0;
+    pub const NO_OTHERS: u32 = 0;
 
     pub fn get(&self, id: FrameId) -> &Frame {
         self.frames.get(id)
@@ -89,7 +91,8 @@ impl Frames {
         self.frames.intern(frame)
     }
 
-    pub fn len(&self) -> usize {
+    /// How many entries all tables have.
+    pub fn size(&self) -> usize {
         self.frames.len() + self.others.len() + self.texts.len()
     }
 

@@ -135,7 +135,7 @@ impl BitSets {
     }
 
     /// The set whose first 64 numbers are these bits, and no others.
-    pub fn from_word(&mut self, word: u64) -> u32 {
+    pub fn of_word(&mut self, word: u64) -> u32 {
         if word == 0 { Self::EMPTY } else { self.sets.intern(Box::from([word])) }
     }
 

@@ -114,7 +114,7 @@ impl Machine {
         let mut tables = Tables::new(set, strings, style.plain_numbers);
         let require = tables.specs.lowering.formulas.atom(Atom::Schema(root));
         let root = tables.specs.intern(Spec::only(require));
-        Self { tables, frames: Frames::new(), style, root }
+        Self { tables, frames: Frames::default(), style, root }
     }
 
     /// Some document satisfies the schema.
@@ -141,7 +141,7 @@ impl Machine {
 
     /// How much has been built so far, in table entries.
     pub fn size(&self) -> usize {
-        self.tables.size() + self.frames.len()
+        self.tables.size() + self.frames.size()
     }
 
     /// How characters are written.
@@ -246,7 +246,7 @@ impl Machine {
             return None;
         }
         let verdicts = numbers.verdicts(at);
-        let verdicts = self.tables.specs.bits.from_word(verdicts);
+        let verdicts = self.tables.specs.bits.of_word(verdicts);
         self.finish_value(frame, verdicts)
     }
 
@@ -607,13 +607,13 @@ impl Machine {
         let known = &self.tables.shapes[object.object.shape as usize].known[key.low as usize..key.high as usize];
         let rest = known.iter().filter_map(|known| known.key.get(key.len as usize..));
         let mut special: Vec<u32> = rest.filter_map(|rest| endings.get(rest).copied()).collect();
-        if let Free::Any { text } = key.free {
-            if object.others != Frames::NO_OTHERS {
-                for (ending, index) in endings {
-                    let whole = ending.iter().try_fold(text, |text, byte| self.frames.texts.find(text, *byte));
-                    if whole.is_some_and(|whole| self.frames.has_other(object.others, whole)) {
-                        special.push(*index);
-                    }
+        if let Free::Any { text } = key.free
+            && object.others != Frames::NO_OTHERS
+        {
+            for (ending, index) in endings {
+                let whole = ending.iter().try_fold(text, |text, byte| self.frames.texts.find(text, *byte));
+                if whole.is_some_and(|whole| self.frames.has_other(object.others, whole)) {
+                    special.push(*index);
                 }
             }
         }

@@ -2,9 +2,9 @@
 //!
 //! JSON is a visibly pushdown language: only brackets, braces and commas move the stack, so every alternative of a
 //! schema moves in step with all others on one stack, and no parser of ambiguous grammars is needed. Nouns: a
-//! [`State`] is a [`frame`] of the stack and the [`Lex`] position within it; a [`spec`] is a demand on one value, a
-//! boolean [`formula`] over what is still to be seen of it, together with formulas that something further up watches;
-//! a *plan* says what one more key or item demands; [`live`] decides what can still be completed.
+//! [`State`] is a [`frame`] of the stack and the [`Lex`] position within it; a *spec* is a demand on one value, a
+//! boolean formula over what is still to be seen of it, together with formulas that something further up watches;
+//! a *plan* says what one more key or item demands; *liveness* decides what can still be completed.
 //!
 //! How alternatives are enforced: when a key comes, the conditions that depend on its value are collected; what must
 //! hold whatever else happens becomes the demand on the value, and so does what the alternatives can still hope for.

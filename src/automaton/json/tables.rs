@@ -192,7 +192,7 @@ impl Tables {
         }
         let mut parts = vec![self.specs.get(value).require];
         for combination in 0..1u64 << watched.len() {
-            let verdicts = self.specs.bits.from_word(combination);
+            let verdicts = self.specs.bits.of_word(combination);
             if self.after_child(plan, verdicts).is_some_and(|rest| live(self, rest)) {
                 continue;
             }

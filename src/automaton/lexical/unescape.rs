@@ -187,7 +187,7 @@ pub fn reachable(at: u32, spelling: Spelling) -> Vec<(u32, u32)> {
     let (high, count, value) = (data >> HIGH, data >> DIGITS & 3, data & 0xffff);
     let span = |count: u32, value: u32| {
         let width = 4 * (4 - count);
-        (value << width, (value + 1 << width) - 1)
+        (value << width, ((value + 1) << width) - 1)
     };
     match at >> KIND {
         2 => vec![(0, 0x10ffff)],

@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn knobs() {
         let policy = demand(r#"{"espalier":{"key_order":"any","whitespace":"flexible"}}"#).unwrap().policy;
-        assert_eq!(policy, Policy::LENIENT);
+        assert_eq!(policy, Policy { plain: true, ..Policy::LENIENT });
         assert_eq!(code(r#"{"espalier":{"max_attempts":2}}"#), "unsupported_parameter");
         assert_eq!(code(r#"{"espalier":{"speed":2}}"#), "unknown_parameter");
         assert_eq!(code(r#"{"espalier":{"key_order":"up"}}"#), "invalid_value");
