@@ -6,10 +6,7 @@
 
 use super::pack::{BodyTokens, Pack, ROOT};
 use crate::{
-    automaton::{
-        json::{Free, Key, Lex, Machine, State},
-        lexical::{BodyState, StrState},
-    },
+    automaton::json::{Free, Key, Lex, Machine, State},
     vocab::{TokenMask, TokenTrie},
 };
 
@@ -28,7 +25,10 @@ pub fn allowed(machine: &mut Machine, pack: &Pack, state: State, mask: &mut Toke
 /// The position in the body of a string that may go on with any text.
 fn open_body(machine: &Machine, state: State) -> Option<u32> {
     match state.lex {
-        Lex::String { language, body } if machine.tables.languages[language as usize].is_plain() => Some(body.sub),
+        Lex::String { language, body, text } if machine.tables.languages[language as usize].is_plain() => {
+            // Where values are kept, the text so far must be whole to be compared.
+            (text.is_none() || body.sub == 0).then_some(body.sub)
+        }
         Lex::Key(Key { free: Free::Any { .. }, at, .. }) => Some(at),
         _ => None,
     }
@@ -74,13 +74,13 @@ impl Walk<'_> {
         tokens.inside.add_to(self.mask);
         match state.lex {
             Lex::Key(key) => self.cross_key(state, &key, &tokens),
-            Lex::String { language, .. } => {
-                // Whatever the text is, the state after the quote is the same.
-                let body = BodyState { sub: 0, at: StrState { dfa: 0, len: 0 } };
-                let closing = State { lex: Lex::String { language, body }, ..state };
-                if let Some(after) = self.machine.step(closing, b'"') {
+            Lex::String { .. } => {
+                // Whatever the text is, the state after the quote is the same, unless it is compared with others.
+                let special = self.machine.repeated_endings(state, &tokens.by_content);
+                if let Some(after) = self.machine.after_new_string(state) {
                     self.after(after, &tokens.after);
                 }
+                self.special(&tokens, &special, |machine, text| machine.end_string(state, text));
             }
             _ => unreachable!("only strings and keys have a body"),
         }
@@ -104,14 +104,16 @@ impl Walk<'_> {
         let special = self.machine.special_endings(state.frame, key, &tokens.by_content);
         if let Some(after) = self.machine.after_new_key(state.frame) {
             self.after(after, &tokens.after);
-            for index in &special {
-                let trie = &tokens.contents[*index as usize].after;
-                trie.all_tokens().iter().for_each(|token| self.mask.remove(*token));
-            }
         }
+        self.special(tokens, &special, |machine, text| machine.end_key(state, text));
+    }
+
+    /// Decides the tokens with certain texts before the quote anew.
+    fn special(&mut self, tokens: &BodyTokens, special: &[u32], end: impl Fn(&mut Machine, &[u8]) -> Option<State>) {
         for index in special {
-            let content = &tokens.contents[index as usize];
-            if let Some(after) = self.machine.end_key(state, &content.text) {
+            let content = &tokens.contents[*index as usize];
+            content.after.all_tokens().iter().for_each(|token| self.mask.remove(*token));
+            if let Some(after) = end(self.machine, &content.text) {
                 self.after(after, &content.after);
             }
         }

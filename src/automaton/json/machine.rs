@@ -7,12 +7,13 @@ use rustc_hash::FxHashMap;
 use super::{
     array::Array,
     formula::Formula,
-    frame::{ArrayFrame, Container, Frame, FrameId, Frames, Mark, ONLY_FREE, ObjectFrame},
+    frame::{ArrayFrame, Container, Frame, FrameId, Frames, Keeping, Mark, ONLY_FREE, ObjectFrame},
     intern::{BitSets, Texts},
     lower::{Atom, Kind},
     object::{FreeKeys, KeyClass, Known, Object, Shape},
     spec::{Spec, SpecId},
     tables::Tables,
+    values::{self, Kept as Value, Values},
 };
 use crate::{
     automaton::lexical::{
@@ -57,11 +58,13 @@ pub enum Lex {
     Number {
         number: u32,
         state: NumberState,
+        text: Kept,
     },
     /// Inside a string, by its language.
     String {
         language: u32,
         body: BodyState,
+        text: Kept,
     },
     /// After `{`: a key or the end.
     FirstKey,
@@ -75,6 +78,9 @@ pub enum Lex {
     /// After the outermost value.
     End,
 }
+
+/// The text of a scalar as it was read, where values are kept: a number in [`Frames::texts`].
+pub type Kept = Option<u32>;
 
 /// Inside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,7 +138,7 @@ impl Machine {
     pub fn accepts(&mut self, state: State) -> bool {
         match state.lex {
             Lex::End => true,
-            Lex::Number { number, state: at } => {
+            Lex::Number { number, state: at, .. } => {
                 state.frame == Frames::ROOT && self.tables.numbers[number as usize].accepts(at)
             }
             _ => false,
@@ -163,9 +169,9 @@ impl Machine {
     pub fn step(&mut self, state: State, byte: u8) -> Option<State> {
         let State { frame, lex } = state;
         match lex {
-            Lex::String { language, body } => self.string(frame, language, body, byte),
+            Lex::String { language, body, text } => self.string(frame, language, body, text, byte),
             Lex::Key(key) => self.key(frame, key, byte),
-            Lex::Number { number, state } => self.number(frame, number, state, byte),
+            Lex::Number { number, state, text } => self.number(frame, number, state, text, byte),
             Lex::Literal { spec, kind, at } => self.literal(frame, spec, kind, at, byte),
             _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => self.style.spaced.then_some(state),
             Lex::Value(spec) => self.value(frame, spec, byte),
@@ -200,12 +206,14 @@ impl Machine {
                 let number = self.tables.number(spec);
                 let numbers = &self.tables.numbers[number as usize];
                 let state = numbers.step(numbers.start()?, byte)?;
-                Lex::Number { number, state }
+                let text = self.kept_text(frame).map(|text| self.frames.texts.push(text, byte));
+                Lex::Number { number, state, text }
             }
             Kind::String => {
                 let language = self.tables.string(spec);
                 let at = self.tables.string_start(language)?;
-                Lex::String { language, body: BodyState { sub: 0, at } }
+                let text = self.kept_text(frame);
+                Lex::String { language, body: BodyState { sub: 0, at }, text }
             }
             Kind::Array => return self.open_array(frame, spec),
             Kind::Object => return self.open_object(frame, spec),
@@ -226,51 +234,97 @@ impl Machine {
             return Some(State { frame, lex: Lex::Literal { spec, kind, at: at + 1 } });
         }
         let verdicts = self.tables.specs.constant_verdicts(spec);
-        self.finish_value(frame, verdicts)
+        let value = self.kept(frame, || match kind {
+            Kind::Null => Value::Null,
+            _ => Value::Bool(kind == Kind::True),
+        });
+        self.finish_value(frame, verdicts, value)
     }
 
-    fn number(&mut self, frame: FrameId, number: u32, at: NumberState, byte: u8) -> Option<State> {
+    fn number(&mut self, frame: FrameId, number: u32, at: NumberState, text: Kept, byte: u8) -> Option<State> {
         let numbers = &self.tables.numbers[number as usize];
         if matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') {
             let state = numbers.step(at, byte)?;
-            return Some(State { frame, lex: Lex::Number { number, state } });
+            let text = text.map(|text| self.frames.texts.push(text, byte));
+            return Some(State { frame, lex: Lex::Number { number, state, text } });
         }
-        let after = self.end_number(frame, number, at)?;
+        let after = self.end_number(frame, number, at, text)?;
         self.step(after, byte)
     }
 
     /// The state after a number that ends here.
-    pub fn end_number(&mut self, frame: FrameId, number: u32, at: NumberState) -> Option<State> {
+    fn end_number(&mut self, frame: FrameId, number: u32, at: NumberState, text: Kept) -> Option<State> {
         let numbers = &self.tables.numbers[number as usize];
         if !numbers.accepts(at) {
             return None;
         }
         let verdicts = numbers.verdicts(at);
         let verdicts = self.tables.specs.bits.of_word(verdicts);
-        self.finish_value(frame, verdicts)
+        let value = text.map(|text| {
+            let text = self.frames.texts.bytes(text);
+            self.frames.values.number(&text)
+        });
+        self.finish_value(frame, verdicts, value)
     }
 
-    fn string(&mut self, frame: FrameId, language: u32, body: BodyState, byte: u8) -> Option<State> {
+    fn string(&mut self, frame: FrameId, language: u32, body: BodyState, text: Kept, byte: u8) -> Option<State> {
         let strings = &self.tables.languages[language as usize];
         match body_step(strings, body, byte, self.style.spelling) {
             BodyStep::Dead => None,
-            BodyStep::Stay(body) => Some(State { frame, lex: Lex::String { language, body } }),
-            BodyStep::Close(at) => self.close_string(frame, language, at),
+            BodyStep::Stay(body) => {
+                let text = text.map(|text| self.frames.texts.push(text, byte));
+                Some(State { frame, lex: Lex::String { language, body, text } })
+            }
+            BodyStep::Close(at) => {
+                let value = text.map(|text| self.kept_string(text, b""));
+                self.close_string(frame, language, at, value)
+            }
         }
     }
 
     /// The state after a string whose text ends at `at`, its closing quote read.
-    fn close_string(&mut self, frame: FrameId, language: u32, at: StrState) -> Option<State> {
+    fn close_string(&mut self, frame: FrameId, language: u32, at: StrState, value: Option<u32>) -> Option<State> {
         let strings = &self.tables.languages[language as usize];
         let verdicts = match strings.watched() {
             0 => BitSets::EMPTY,
             _ => self.tables.string_verdicts(language, at),
         };
-        self.finish_value(frame, verdicts)
+        self.finish_value(frame, verdicts, value)
     }
 
+    /// The same container, further on.
+    fn replace(&mut self, frame: Frame, lex: Lex) -> State {
+        State { frame: self.frames.intern(frame), lex }
+    }
+
+    /// A new container.
     fn push(&mut self, parent: FrameId, container: Container, lex: Lex) -> State {
-        State { frame: self.frames.intern(Frame { parent, container }), lex }
+        let keeps = match container {
+            Container::Array(array) => self.tables.array_shapes[array.array.shape as usize].unique,
+            _ => false,
+        };
+        let keeps = keeps || self.frames.get(parent).keeping.is_some();
+        let keeping = keeps.then_some(Keeping { list: Values::EMPTY, key: Texts::EMPTY });
+        State { frame: self.frames.intern(Frame { parent, container, keeping }), lex }
+    }
+
+    /// Where the text of a scalar begins, if values are kept here.
+    fn kept_text(&self, frame: FrameId) -> Kept {
+        self.frames.get(frame).keeping.map(|_| Texts::EMPTY)
+    }
+
+    /// A scalar as a kept value, if values are kept here.
+    fn kept(&mut self, frame: FrameId, value: impl FnOnce() -> Value) -> Option<u32> {
+        self.frames.get(frame).keeping?;
+        Some(self.frames.values.intern(value()))
+    }
+
+    /// A string with a body that was read up to `text`, and more text, escapes undone.
+    fn kept_string(&mut self, text: u32, more: &[u8]) -> u32 {
+        let body = self.frames.texts.bytes(text);
+        let mut text = values::unescaped(&body).unwrap_or_default();
+        text.extend_from_slice(more);
+        self.frames.values.intern(Value::Text(text.into()))
     }
 
     fn open_array(&mut self, parent: FrameId, spec: SpecId) -> Option<State> {
@@ -289,11 +343,21 @@ impl Machine {
     }
 
     /// A value ended inside `frame`, with verdicts on what its demand watches.
-    fn finish_value(&mut self, frame: FrameId, verdicts: u32) -> Option<State> {
-        let Frame { parent, container } = *self.frames.get(frame);
+    fn finish_value(&mut self, frame: FrameId, verdicts: u32, value: Option<u32>) -> Option<State> {
+        let Frame { parent, container, mut keeping } = *self.frames.get(frame);
+        let mut repeats = false;
+        if let (Some(keeping), Some(value)) = (&mut keeping, value) {
+            repeats = self.frames.values.contains(keeping.list, value);
+            keeping.list = self.frames.values.push(keeping.list, keeping.key, value);
+        }
         match container {
             Container::Root => Some(State { frame, lex: Lex::End }),
-            Container::Object(ObjectFrame { waiting: None, .. }) => Some(State { frame, lex: Lex::After }),
+            Container::Object(ObjectFrame { waiting: None, .. }) if keeping.is_none() => {
+                Some(State { frame, lex: Lex::After })
+            }
+            Container::Object(ObjectFrame { waiting: None, .. }) => {
+                Some(self.replace(Frame { parent, container, keeping }, Lex::After))
+            }
             Container::Object(mut object) => {
                 let plan = object.waiting.take().expect("the arm above took objects that wait for nothing");
                 object.object.rest = self.tables.after_child(plan, verdicts)?;
@@ -301,10 +365,15 @@ impl Machine {
                     object.object.rest = self.tables.count_properties(object.object, object.count)?;
                 }
                 let live = self.tables.object_live(object.point());
-                live.then(|| self.push(parent, Container::Object(object), Lex::After))
+                let frame = Frame { parent, container: Container::Object(object), keeping };
+                live.then(|| self.replace(frame, Lex::After))
             }
             Container::Array(mut array) => {
                 let Array { shape, .. } = array.array;
+                let unique = self.tables.array_shapes[shape as usize].unique;
+                if repeats && unique && self.tables.array_shapes[shape as usize].must_be_unique {
+                    return None;
+                }
                 let plan = self.tables.item_plan(array.array, array.position)?;
                 array.array.rest = match self.tables.get_plan(plan).is_watching() {
                     true => self.tables.after_child(plan, verdicts)?,
@@ -312,8 +381,15 @@ impl Machine {
                 };
                 let alike_from = self.tables.array_shapes[shape as usize].alike_from;
                 array.position = array.position.saturating_add(1).min(alike_from);
+                if repeats && unique {
+                    array.array.rest = self.tables.specs.substitute(array.array.rest, |atom| match atom {
+                        Atom::Unique => Some(Formula::FALSE),
+                        _ => None,
+                    })?;
+                }
                 let live = self.tables.array_live(array.array, array.position);
-                live.then(|| self.push(parent, Container::Array(array), Lex::After))
+                let frame = Frame { parent, container: Container::Array(array), keeping };
+                live.then(|| self.replace(frame, Lex::After))
             }
         }
     }
@@ -336,32 +412,47 @@ impl Machine {
 
     /// The demand on one more item.
     fn next_item(&mut self, frame: FrameId) -> Option<SpecId> {
-        let Container::Array(array) = self.frames.get(frame).container else { return None };
+        let Frame { container: Container::Array(array), keeping, .. } = *self.frames.get(frame) else { return None };
         let mut plan = self.tables.item_plan(array.array, array.position)?;
         if self.tables.get_plan(plan).is_watching() {
             plan = self.tables.narrowed_item(plan, array.array, array.position)?;
         }
-        Some(self.tables.get_plan(plan).value)
+        let value = self.tables.get_plan(plan).value;
+        match keeping {
+            Some(keeping) if self.tables.array_shapes[array.array.shape as usize].must_be_unique => {
+                let values = &self.frames.values;
+                self.tables.left_over(value, values.list(keeping.list).map(|(_, value)| values.get(value)))
+            }
+            _ => Some(value),
+        }
     }
 
     fn close_array(&mut self, frame: FrameId) -> Option<State> {
-        let Frame { parent, container: Container::Array(array) } = *self.frames.get(frame) else { return None };
+        let Frame { parent, container: Container::Array(array), keeping } = *self.frames.get(frame) else {
+            return None;
+        };
         let shape = &self.tables.array_shapes[array.array.shape as usize];
         if array.position < shape.min || shape.max.is_some_and(|max| array.position > max) {
             return None;
         }
         let verdicts = self.tables.specs.at_end(array.array.rest)?;
-        self.finish_value(parent, verdicts)
+        let values = &mut self.frames.values;
+        let value = keeping.map(|keeping| values.array(keeping.list));
+        self.finish_value(parent, verdicts, value)
     }
 
     fn close_object(&mut self, frame: FrameId) -> Option<State> {
-        let Frame { parent, container: Container::Object(object) } = *self.frames.get(frame) else { return None };
+        let Frame { parent, container: Container::Object(object), keeping } = *self.frames.get(frame) else {
+            return None;
+        };
         let shape = &self.tables.shapes[object.object.shape as usize];
         if !self.tables.specs.bits.includes(object.seen, shape.required) || object.count < shape.min {
             return None;
         }
         let verdicts = self.tables.specs.at_end(object.object.rest)?;
-        self.finish_value(parent, verdicts)
+        let Frames { values, texts, .. } = &mut self.frames;
+        let value = keeping.map(|keeping| values.object(keeping.list, texts));
+        self.finish_value(parent, verdicts, value)
     }
 
     fn open_key(&mut self, frame: FrameId) -> Option<State> {
@@ -590,15 +681,26 @@ impl Machine {
             }
             after.others = self.frames.with_other(object.others, text);
         }
-        let parent = self.frames.get(frame).parent;
-        Some(self.push(parent, Container::Object(after), Lex::Colon(value)))
+        let Frame { parent, mut keeping, .. } = *self.frames.get(frame);
+        if let Some(keeping) = &mut keeping {
+            keeping.key = match class {
+                KeyClass::Known(index) => {
+                    let key = &self.tables.shapes[object.object.shape as usize].known[index as usize].key;
+                    self.frames.texts.intern(key)
+                }
+                KeyClass::Free(_) => text.unwrap_or(Texts::EMPTY),
+            };
+        }
+        Some(self.replace(Frame { parent, container: Container::Object(after), keeping }, Lex::Colon(value)))
     }
 
     /// The state after a whole key that the schema does not name and that has not come before.
     pub fn after_new_key(&mut self, frame: FrameId) -> Option<State> {
-        let Frame { parent, container: Container::Object(object) } = *self.frames.get(frame) else { return None };
+        let Frame { parent, container: Container::Object(object), keeping } = *self.frames.get(frame) else {
+            return None;
+        };
         let (after, value) = self.after_key(&object, KeyClass::Free(BitSets::EMPTY))?;
-        Some(self.push(parent, Container::Object(after), Lex::Colon(value)))
+        Some(self.replace(Frame { parent, container: Container::Object(after), keeping }, Lex::Colon(value)))
     }
 
     /// Which of the texts in `endings`, by index, make the key one that the schema names or that has come before.
@@ -626,5 +728,34 @@ impl Machine {
         let Container::Object(object) = self.frames.get(state.frame).container else { return None };
         rest.iter().for_each(|byte| self.narrow(&object, &mut key, *byte));
         self.close_key(state.frame, &object, key, b'"')
+    }
+
+    /// The state after a string that may hold any text, has ended and is unlike all others.
+    pub fn after_new_string(&mut self, state: State) -> Option<State> {
+        let Lex::String { language, body, text } = state.lex else { return None };
+        let value = text.map(|_| self.frames.values.intern(Value::Fresh));
+        self.close_string(state.frame, language, body.at, value)
+    }
+
+    /// Which of the texts in `endings`, by index, make a string equal to a value that stands in the same list.
+    pub fn repeated_endings(&self, state: State, endings: &FxHashMap<Box<[u8]>, u32>) -> Vec<u32> {
+        let (Lex::String { text: Some(text), .. }, Some(keeping)) = (state.lex, self.frames.get(state.frame).keeping)
+        else {
+            return Vec::new();
+        };
+        let begun = values::unescaped(&self.frames.texts.bytes(text)).unwrap_or_default();
+        let others = self.frames.values.list(keeping.list);
+        let rest = others.filter_map(|(_, other)| match self.frames.values.get(other) {
+            Value::Text(other) => other.strip_prefix(&begun[..]),
+            _ => None,
+        });
+        rest.filter_map(|rest| endings.get(rest).copied()).collect()
+    }
+
+    /// The state after the rest of a string that may hold any text, escapes undone, and its closing quote.
+    pub fn end_string(&mut self, state: State, rest: &[u8]) -> Option<State> {
+        let Lex::String { language, body, text } = state.lex else { return None };
+        let value = text.map(|text| self.kept_string(text, rest));
+        self.close_string(state.frame, language, body.at, value)
     }
 }

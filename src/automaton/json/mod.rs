@@ -19,6 +19,7 @@
 //! Cost: a byte inside a string is a table look-up or two; a structural byte some hash look-ups.
 
 mod array;
+mod distinct;
 mod formula;
 pub mod frame;
 mod intern;
@@ -28,6 +29,7 @@ mod machine;
 mod object;
 mod spec;
 mod tables;
+mod values;
 
 pub use machine::{Free, Key, Lex, Machine, State, Style};
 pub use tables::Tables;
