@@ -23,6 +23,7 @@ mod distinct;
 mod formula;
 pub mod frame;
 mod intern;
+mod keys;
 mod live;
 mod lower;
 mod machine;
@@ -31,5 +32,6 @@ mod spec;
 mod tables;
 mod values;
 
-pub use machine::{Free, Key, Lex, Machine, State, Style};
+pub use keys::{Free, Key};
+pub use machine::{Lex, Machine, State, Style};
 pub use tables::Tables;
