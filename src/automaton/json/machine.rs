@@ -428,6 +428,12 @@ impl Machine {
         self.finish_value(parent, verdicts, value)
     }
 
+    /// The state after a string whose text ends at `at`, where its language accepts.
+    pub fn after_text(&mut self, state: State, at: StrState) -> Option<State> {
+        let Lex::String { language, .. } = state.lex else { return None };
+        self.close_string(state.frame, language, at, None)
+    }
+
     /// The state after a string that may hold any text, has ended and is unlike all others.
     pub fn after_new_string(&mut self, state: State) -> Option<State> {
         let Lex::String { language, body, text } = state.lex else { return None };
