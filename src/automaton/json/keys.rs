@@ -291,7 +291,13 @@ impl Machine {
 
     /// Which of the texts in `endings`, by index, make the key one that the schema names or that has come before.
     pub fn special_endings(&self, frame: FrameId, key: &Key, endings: &FxHashMap<Box<[u8]>, u32>) -> Vec<u32> {
-        let Container::Object(object) = self.frames.get(frame).container else { return Vec::new() };
+        let Frame { container: Container::Object(object), keeping, .. } = *self.frames.get(frame) else {
+            return Vec::new();
+        };
+        if keeping.is_some() {
+            // What the object is compared with depends on its keys.
+            return endings.values().copied().collect();
+        }
         let known = &self.tables.shapes[object.object.shape as usize].known[key.low as usize..key.high as usize];
         let rest = known.iter().filter_map(|known| known.key.get(key.len as usize..));
         let mut special: Vec<u32> = rest.filter_map(|rest| endings.get(rest).copied()).collect();

@@ -447,6 +447,10 @@ impl Machine {
         else {
             return Vec::new();
         };
+        if self.frames.get(self.frames.get(state.frame).parent).keeping.is_some() {
+            // What the container is compared with depends on every value inside it.
+            return endings.values().copied().collect();
+        }
         let begun = values::unescaped(&self.frames.texts.bytes(text)).unwrap_or_default();
         let others = self.frames.values.list(keeping.list);
         let rest = others.filter_map(|(_, other)| match self.frames.values.get(other) {
