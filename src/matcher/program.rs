@@ -8,9 +8,9 @@ use super::{Matcher, pack::Pack, walk};
 use crate::{
     automaton::{
         json::{Machine, State, Style},
-        lexical::{StringCache, unescape::Spelling},
+        lexical::{Known, StringCache, unescape::Spelling},
     },
-    frontend::{Constraint, Diagnostic, DiagnosticKind, KeyOrder, Policy, Whitespace, json_schema},
+    frontend::{Constraint, Diagnostic, DiagnosticKind, Formats, KeyOrder, Policy, Whitespace, json_schema},
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -35,7 +35,10 @@ const MAX_MASK_BYTES: usize = 16 << 20;
 impl Engine {
     /// Builds the tokenizer pack: some 50 ms for 128,000 tokens.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Arc<Self> {
-        Arc::new(Self { pack: Pack::new(vocabulary), strings: Arc::default() })
+        let strings = Arc::<StringCache>::default();
+        // Read now, so that no compile waits for it.
+        strings.formats();
+        Arc::new(Self { pack: Pack::new(vocabulary), strings })
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
@@ -51,8 +54,15 @@ impl Engine {
             Constraint::JsonObject => r#"{"type":"object"}"#,
             Constraint::JsonSchema(text) => text,
         };
-        let set = Arc::new(json_schema::read(text)?);
         let strings = &self.strings;
+        let mut set = json_schema::read(text)?;
+        set.keep_formats(|name| policy.formats == Formats::Assert && strings.formats().get(name).is_some());
+        let set = Arc::new(set);
+        for (name, schema) in set.formats() {
+            if let Some(Known::Refused(reason)) = strings.formats().get(name) {
+                return Err(json_schema::format_refused(name, reason, set.pointer(schema)));
+            }
+        }
         for (pattern, schema) in set.patterns() {
             let refused = |error| json_schema::pattern_refused(&error, set.pointer(schema));
             strings.check_pattern(&pattern).map_err(refused)?;
