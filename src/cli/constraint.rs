@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use espalier::{
-    frontend::{Constraint, Policy},
+    frontend::{Constraint, Formats, Policy},
     matcher::{Engine, Program},
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
 };
@@ -21,6 +21,9 @@ pub(super) struct ConstraintFlags {
     /// A file with a JSON Schema
     #[arg(long, value_name = "FILE")]
     json_schema: PathBuf,
+    /// Whether the formats of JSON Schema are enforced or demand nothing
+    #[arg(long, value_name = "HOW", default_value = "assert", value_parser = ["assert", "annotate"])]
+    formats: String,
 }
 
 /// Which tokens there are.
@@ -40,7 +43,8 @@ impl ConstraintFlags {
     pub fn compile(&self, engine: &Arc<Engine>, policy: Policy) -> Result<Arc<Program>, Problem> {
         let constraint = Constraint::JsonSchema(read_text(&self.json_schema)?.into());
         let refused = |diagnostic| Problem::refused(format!("{}: {diagnostic}", self.json_schema.display()));
-        engine.compile(&constraint, policy).map_err(refused)
+        let formats = if self.formats == "annotate" { Formats::Annotate } else { Formats::Assert };
+        engine.compile(&constraint, Policy { formats, ..policy }).map_err(refused)
     }
 }
 

@@ -23,6 +23,17 @@ impl From<SchemaError> for Diagnostic {
     }
 }
 
+/// A format that has no exact form, at its place.
+pub fn format_refused(name: &str, reason: &str, pointer: String) -> Diagnostic {
+    Diagnostic {
+        kind: DiagnosticKind::Unsupported,
+        message: format!("the format {name:?} cannot be enforced: {reason}"),
+        pointer: Some(pointer + "/format"),
+        position: None,
+        hint: Some("with formats: annotate, formats demand nothing".into()),
+    }
+}
+
 /// A pattern that is malformed or too large, at its place.
 pub fn pattern_refused(error: &PatternError, pointer: String) -> Diagnostic {
     Diagnostic {

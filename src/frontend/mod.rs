@@ -1,7 +1,7 @@
 //! What a caller may demand of an answer, and how it becomes an automaton.
 //!
 //! Nouns: a [`Constraint`] is the demand as written; a [`Policy`] says how generation chooses among answers that all
-//! satisfy it (it never changes what is accepted from a text that somebody else wrote); a [`Diagnostic`] is why a
+//! satisfy it, and whether formats are enforced; a [`Diagnostic`] is why a
 //! demand is refused.
 
 mod diagnostic;
@@ -39,22 +39,39 @@ pub enum Whitespace {
     Flexible,
 }
 
-/// How generation chooses among valid answers.
+/// What `format` means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Formats {
+    /// The formats of the specifications are enforced; others demand nothing.
+    #[default]
+    Assert,
+    /// No format demands anything.
+    Annotate,
+}
+
+/// How a constraint is read, and how generation chooses among valid answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     pub key_order: KeyOrder,
     pub whitespace: Whitespace,
     /// Characters are escaped only where they must be, and numbers have no exponent where one can be avoided.
     pub plain: bool,
+    /// The one part that decides what is valid.
+    pub formats: Formats,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { key_order: KeyOrder::default(), whitespace: Whitespace::default(), plain: true }
+        Self { key_order: KeyOrder::default(), whitespace: Whitespace::default(), plain: true, formats: Formats::default() }
     }
 }
 
 impl Policy {
     /// Accepts every valid text: what a check uses.
-    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false };
+    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false, formats: Formats::Assert };
+
+    /// Accepts every text that is valid under this policy.
+    pub fn lenient(self) -> Self {
+        Self { formats: self.formats, ..Self::LENIENT }
+    }
 }

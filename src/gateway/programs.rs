@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Pair {
     /// With the caller's policy: what the backend masks with.
     pub masking: Arc<Program>,
-    /// With the lenient policy: what judges the text.
+    /// With the policy made lenient: what judges the text.
     pub judging: Arc<Program>,
 }
 
@@ -85,10 +85,10 @@ impl Programs {
             let permit = compiling.acquire_owned().await.expect("the semaphore is never closed");
             let compile = move || {
                 let masking = engine.compile(&constraint, policy)?;
-                let judging = if policy == Policy::LENIENT {
+                let judging = if policy == policy.lenient() {
                     masking.clone()
                 } else {
-                    engine.compile(&constraint, Policy::LENIENT)?
+                    engine.compile(&constraint, policy.lenient())?
                 };
                 // Given back when the work ends, not when its caller loses patience.
                 drop(permit);

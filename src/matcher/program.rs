@@ -8,9 +8,9 @@ use super::{Matcher, pack::Pack, strings::StringTables, walk};
 use crate::{
     automaton::{
         json::{Machine, State, Style},
-        lexical::{StringCache, unescape::Spelling},
+        lexical::{Known, StringCache, unescape::Spelling},
     },
-    frontend::{Constraint, Diagnostic, DiagnosticKind, KeyOrder, Policy, Whitespace, json_schema},
+    frontend::{Constraint, Diagnostic, DiagnosticKind, Formats, KeyOrder, Policy, Whitespace, json_schema},
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -37,12 +37,19 @@ impl Engine {
     /// Builds the tokenizer pack: some 50 ms for 128,000 tokens.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Arc<Self> {
         let tables = StringTables::new(vocabulary.clone());
-        Arc::new(Self { pack: Arc::new(Pack::new(vocabulary)), tables, strings: Arc::default() })
+        Self::with(Arc::new(Pack::new(vocabulary)), tables)
     }
 
     /// An engine for the same vocabulary that knows nothing of any constraint; the tokenizer pack is kept.
     pub fn emptied(&self) -> Arc<Self> {
-        Arc::new(Self { pack: self.pack.clone(), tables: self.tables.emptied(), strings: Arc::default() })
+        Self::with(self.pack.clone(), self.tables.emptied())
+    }
+
+    fn with(pack: Arc<Pack>, tables: StringTables) -> Arc<Self> {
+        let strings = Arc::<StringCache>::default();
+        // Read now, so that no compile waits for it.
+        strings.formats();
+        Arc::new(Self { pack, tables, strings })
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
@@ -58,8 +65,15 @@ impl Engine {
             Constraint::JsonObject => r#"{"type":"object"}"#,
             Constraint::JsonSchema(text) => text,
         };
-        let set = Arc::new(json_schema::read(text)?);
         let strings = &self.strings;
+        let mut set = json_schema::read(text)?;
+        set.keep_formats(|name| policy.formats == Formats::Assert && strings.formats().get(name).is_some());
+        let set = Arc::new(set);
+        for (name, schema) in set.formats() {
+            if let Some(Known::Refused(reason)) = strings.formats().get(name) {
+                return Err(json_schema::format_refused(name, reason, set.pointer(schema)));
+            }
+        }
         for (pattern, schema) in set.patterns() {
             let refused = |error| json_schema::pattern_refused(&error, set.pointer(schema));
             strings.check_pattern(&pattern).map_err(refused)?;

@@ -74,6 +74,8 @@ pub enum Keyword {
         max: Option<u32>,
     },
     Pattern(Arc<str>),
+    /// A format by its name, known or not: see [`SchemaSet::keep_formats`].
+    Format(Arc<str>),
     /// `properties`, `patternProperties` and, for keys that neither names, `additionalProperties`.
     Properties {
         named: Vec<(Box<str>, SchemaId)>,
@@ -191,7 +193,29 @@ impl SchemaSet {
         all
     }
 
-    /// Keywords that demand nothing, by JSON pointer: unknown words and formats.
+    /// All formats, each with its schema.
+    pub fn formats(&self) -> impl Iterator<Item = (&Arc<str>, SchemaId)> {
+        (0..self.schemas.len() as SchemaId).flat_map(|id| {
+            self.keywords(id).iter().filter_map(move |keyword| match keyword {
+                Keyword::Format(name) => Some((name, id)),
+                _ => None,
+            })
+        })
+    }
+
+    /// Turns the formats for which `keep` is false into annotations.
+    pub fn keep_formats(&mut self, keep: impl Fn(&str) -> bool) {
+        for (schema, place) in self.schemas.iter_mut().zip(&self.places) {
+            let Schema::All(keywords) = schema else { continue };
+            let dropped = |keyword: &Keyword| matches!(keyword, Keyword::Format(name) if !keep(name));
+            if keywords.iter().any(dropped) {
+                *keywords = keywords.iter().filter(|keyword| !dropped(keyword)).cloned().collect();
+                self.annotations.push(self.document.pointer(*place) + "/format");
+            }
+        }
+    }
+
+    /// Keywords that demand nothing, by JSON pointer: unknown words, and formats once they have been sorted out.
     pub fn annotations(&self) -> &[String] {
         &self.annotations
     }

@@ -34,29 +34,6 @@ const ANNOTATIONS: &[&str] = &[
     "contentSchema",
 ];
 
-/// Formats of the specifications. Others are annotations.
-const STANDARD_FORMATS: &[&str] = &[
-    "date-time",
-    "date",
-    "time",
-    "duration",
-    "email",
-    "idn-email",
-    "hostname",
-    "idn-hostname",
-    "ipv4",
-    "ipv6",
-    "uri",
-    "uri-reference",
-    "iri",
-    "iri-reference",
-    "uuid",
-    "uri-template",
-    "json-pointer",
-    "relative-json-pointer",
-    "regex",
-];
-
 impl SchemaSet {
     /// Reads a schema's text.
     ///
@@ -338,14 +315,9 @@ impl Reader {
         if let Some(pattern) = members.text("pattern")? {
             keywords.push(Keyword::Pattern(pattern.into()));
         }
-        // `format` values that are no strings, or that no specification knows, demand nothing.
+        // A `format` that is no string demands nothing.
         if let Some(Value::String(format)) = members.get("format").map(|id| members.document.value(id)) {
-            if STANDARD_FORMATS.contains(&&**format) {
-                let message = format!("format {format:?} is not enforced yet");
-                return Err(members.error(SchemaErrorKind::Unsupported, "format", message));
-            } else {
-                self.set.annotations.push(members.document.pointer(members.at) + "/format");
-            }
+            keywords.push(Keyword::Format((&**format).into()));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Tests that need more than one room, or a judge from outside.
 
+mod formats;
 mod masks;
 #[cfg(feature = "server")]
 mod server;

@@ -207,7 +207,7 @@ impl Lowering {
     fn of_string(&mut self, keyword: &Keyword, at: (SchemaId, u32)) -> Formula {
         match keyword {
             Keyword::Length { min: 0, max: None } => Formula::TRUE,
-            Keyword::Length { .. } | Keyword::Pattern(_) => self.formulas.atom(Atom::Keyword(at.0, at.1)),
+            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) => self.formulas.atom(Atom::Keyword(at.0, at.1)),
             _ => Formula::TRUE,
         }
     }
@@ -278,6 +278,7 @@ impl Lowering {
             Atom::Keyword(schema, index) => match &self.set.keywords(schema)[index as usize] {
                 Keyword::Length { min, max } => StringAtom::Length(LengthBounds { min: *min, max: *max }),
                 Keyword::Pattern(pattern) => StringAtom::Pattern(pattern.clone()),
+                Keyword::Format(name) => StringAtom::Format(name.clone()),
                 Keyword::Literals(literals) => StringAtom::Literals(literals.strings.clone()),
                 other => unreachable!("{other:?} says nothing about strings"),
             },

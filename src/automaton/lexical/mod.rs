@@ -5,6 +5,7 @@
 //! | [`Expr`] | a boolean formula over conditions |
 //! | [`ecma`] | patterns of ECMA 262, read into a tree |
 //! | [`StringCache`], [`StringLanguage`], [`StringDfa`] | the texts that a formula admits, byte by byte, without dead ends |
+//! | [`Formats`] | the formats of JSON Schema as such formulas |
 //! | [`NumberLanguage`] | the number texts that a formula admits |
 //! | [`unescape`] | the body of a JSON string that may hold any text, decoded |
 //! | [`escape`] | the body of a JSON string, escapes included, over such a language |
@@ -19,6 +20,7 @@ mod charset;
 pub mod ecma;
 pub mod escape;
 mod expr;
+mod formats;
 mod number;
 mod strings;
 pub mod unescape;
@@ -27,6 +29,7 @@ pub use body::body_step;
 pub use ecma::PatternError;
 pub use escape::{BodyState, BodyStep};
 pub use expr::Expr;
+pub use formats::{Formats, Known};
 pub use number::{NumberAtom, NumberClass, NumberError, NumberLanguage, NumberState};
 pub use strings::{
     LengthBounds, Loops, Overrun, Shape, StrState, StringAtom, StringCache, StringDfa, StringDfaGuard, StringLanguage,

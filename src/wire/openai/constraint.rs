@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    inference::{Constraint, Failure, FailureKind, KeyOrder, Policy, Whitespace},
+    inference::{Constraint, Failure, FailureKind, Formats, KeyOrder, Policy, Whitespace},
     wire::Fields,
 };
 
@@ -49,8 +49,8 @@ const OTHER_FORMS: &[(&str, &[&str])] = &[
 ];
 
 /// Knobs of the `espalier` object that are planned; asking for one now is refused by name.
-const PLANNED_KNOBS: &[&str] = &["stream_mode", "max_attempts", "formats"];
-const KNOBS: &[&str] = &["key_order", "whitespace"];
+const PLANNED_KNOBS: &[&str] = &["stream_mode", "max_attempts"];
+const KNOBS: &[&str] = &["key_order", "whitespace", "formats"];
 
 pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
     if let Some(name) = fields.names().find(|name| looks_like_a_constraint(name)) {
@@ -213,6 +213,12 @@ fn policy(fields: &Fields) -> Result<Policy, Failure> {
         Some("flexible") => Whitespace::Flexible,
         Some(_) => return Err(knobs.invalid("whitespace", "must be \"compact\" or \"flexible\"")),
     };
+    policy.formats = match knobs.string("formats")?.as_deref() {
+        None => policy.formats,
+        Some("assert") => Formats::Assert,
+        Some("annotate") => Formats::Annotate,
+        Some(_) => return Err(knobs.invalid("formats", "must be \"assert\" or \"annotate\"")),
+    };
     Ok(policy)
 }
 
@@ -348,6 +354,9 @@ mod tests {
     fn knobs() {
         let policy = demand(r#"{"espalier":{"key_order":"any","whitespace":"flexible"}}"#).unwrap().policy;
         assert_eq!(policy, Policy { plain: true, ..Policy::LENIENT });
+        let policy = demand(r#"{"espalier":{"formats":"annotate"}}"#).unwrap().policy;
+        assert_eq!(policy, Policy { formats: Formats::Annotate, ..Policy::default() });
+        assert_eq!(code(r#"{"espalier":{"formats":"ignore"}}"#), "invalid_value");
         assert_eq!(code(r#"{"espalier":{"max_attempts":2}}"#), "unsupported_parameter");
         assert_eq!(code(r#"{"espalier":{"speed":2}}"#), "unknown_parameter");
         assert_eq!(code(r#"{"espalier":{"key_order":"up"}}"#), "invalid_value");

@@ -11,7 +11,7 @@ use super::formula::{self, Atom};
 use super::nfa::Nfa;
 use super::product::{Part, Product};
 use super::subset::Subset;
-use super::{LengthBounds, StringAtom};
+use super::{LengthBounds, StringAtom, leap};
 
 /// A pattern, ready for use: an automaton, and bounds on the length that a text must keep besides.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub fn build(
     let (segments, conditions) = formula::segments(&require);
     let rule = Rule { segments, conditions, watch, top };
     let patterns = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
-    Ok(StringDfa::new(Product::new(&parts.lists, patterns), rule))
+    Ok(StringDfa::new(Product::new(&parts.lists, patterns, parts.leaps), rule))
 }
 
 /// Texts among which are all that the formula admits, if the formula lists them.
@@ -73,6 +73,9 @@ fn filter(
             Atom::Length(bounds) => bounds.contains(text.chars().count().try_into().unwrap_or(u32::MAX)),
             Atom::Part(Part::Literals(list)) => parts.lists[*list as usize].binary_search(text).is_ok(),
             Atom::Part(Part::Pattern(k)) => patterns[*k as usize].matches(text),
+            Atom::Part(Part::Leap(k)) => {
+                leap::accepts(text.bytes().fold(leap::start(parts.leaps[*k as usize]), leap::step))
+            }
         })
     });
     Ok(texts)
@@ -85,6 +88,7 @@ struct Parts<'a> {
     list_index: FxHashMap<Arc<[Box<str>]>, u32>,
     patterns: Vec<Compiled>,
     pattern_index: FxHashMap<Arc<str>, u32>,
+    leaps: Vec<u8>,
 }
 
 impl<'a> Parts<'a> {
@@ -95,6 +99,7 @@ impl<'a> Parts<'a> {
             list_index: FxHashMap::default(),
             patterns: Vec::new(),
             pattern_index: FxHashMap::default(),
+            leaps: Vec::new(),
         }
     }
 
@@ -122,6 +127,16 @@ impl<'a> Parts<'a> {
                     self.lists.push(texts.to_vec());
                 }
                 Expr::Atom(Atom::Part(Part::Literals(list)))
+            }
+            StringAtom::Format(name) => {
+                return Err(PatternError::new(0, format!("the format {name:?} has no language")));
+            }
+            StringAtom::LeapSecond { skip } => {
+                let number = self.leaps.iter().position(|other| other == skip).unwrap_or_else(|| {
+                    self.leaps.push(*skip);
+                    self.leaps.len() - 1
+                });
+                Expr::Atom(Atom::Part(Part::Leap(number as u32)))
             }
             StringAtom::Pattern(pattern) => {
                 let number = match self.pattern_index.get(pattern) {

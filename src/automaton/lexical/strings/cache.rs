@@ -1,7 +1,7 @@
 //! Languages and patterns by content, shared by all schemas and threads.
 
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustc_hash::FxHashMap;
 
@@ -9,7 +9,8 @@ use super::super::ecma::{self, PatternError};
 use super::super::expr::Expr;
 use super::build::{self, Compiled};
 use super::nfa::{MAX_STATES, Nfa};
-use super::{StringAtom, StringLanguage, counted};
+use super::{StringAtom, StringLanguage, counted, formula};
+use super::super::formats::Formats;
 
 /// Languages that the cache holds.
 const MAX_LANGUAGES: usize = 8_192;
@@ -41,6 +42,7 @@ type Key = (Expr<StringAtom>, Vec<Expr<StringAtom>>);
 pub struct StringCache {
     languages: Mutex<Shelf<Key, Arc<StringLanguage>>>,
     patterns: Mutex<Shelf<Arc<str>, Compiled>>,
+    formats: OnceLock<Formats>,
 }
 
 impl StringCache {
@@ -62,7 +64,9 @@ impl StringCache {
             return Ok(Arc::clone(language));
         }
         // Built outside the lock: two threads may build the same language, and the first to finish wins.
-        let language = Arc::new(StringLanguage::new(build::build(require, watch, &|pattern| self.pattern(pattern))?));
+        let (require, watch) = (self.spelled(require), watch.iter().map(|formula| self.spelled(formula)).collect::<Vec<_>>());
+        let dfa = build::build(&require, &watch, &|pattern| self.pattern(pattern))?;
+        let language = Arc::new(StringLanguage::new(dfa));
         let mut languages = lock(&self.languages);
         if let Some(language) = languages.get(&key) {
             return Ok(Arc::clone(language));
@@ -79,6 +83,19 @@ impl StringCache {
             }
         }
         Ok(language)
+    }
+
+    /// The formats that can be used. They are read on the first call, which takes about half a millisecond.
+    pub fn formats(&self) -> &Formats {
+        self.formats.get_or_init(Formats::default)
+    }
+
+    /// The formula with every format as what it is made of.
+    fn spelled(&self, formula: &Expr<StringAtom>) -> Expr<StringAtom> {
+        formula::map(formula, &mut |atom| match atom {
+            StringAtom::Format(name) => self.formats().language(name).unwrap_or(Expr::Atom(atom.clone())),
+            atom => Expr::Atom(atom.clone()),
+        })
     }
 
     /// Whether a pattern can be used, without building its automaton.

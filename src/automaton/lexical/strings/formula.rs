@@ -6,7 +6,10 @@
 
 use super::super::expr::Expr;
 use super::product::{Part, Product};
-use super::{LengthBounds, StringAtom, nfa::Measure};
+use super::{
+    LengthBounds, StringAtom,
+    nfa::{Measure, NEVER},
+};
 
 /// An atom of a formula whose patterns and literals have been numbered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -215,9 +218,24 @@ pub fn measure(condition: &Condition, product: &Product, state: u32) -> Option<M
             if open.next().is_some() { None } else { measure(first, product, state) }
         }
         Expr::Or(parts) => {
-            parts.iter().try_fold(Measure::NONE, |sum, part| Some(sum.or(measure(part, product, state)?)))
+            let of = |part: &Condition| measure(part, product, state);
+            let known = parts.iter().filter_map(of).fold(Measure::NONE, Measure::or);
+            // What is not known does not matter if it cannot be shorter.
+            let settled = |part: &Condition| of(part).is_some() || least(part, product, state) >= known.min;
+            parts.iter().all(settled).then_some(known)
         }
         Expr::One(_) => None,
+    }
+}
+
+/// A lower bound on the lengths of the continuations for which the condition holds.
+fn least(condition: &Condition, product: &Product, state: u32) -> u32 {
+    let of = |part: &Condition| least(part, product, state);
+    match condition {
+        Expr::And(parts) => parts.iter().map(of).max().unwrap_or(0),
+        Expr::Or(parts) => parts.iter().map(of).min().unwrap_or(NEVER),
+        Expr::Atom(part) => product.measure(state, *part).map_or(0, |measure| measure.min),
+        _ => measure(condition, product, state).map_or(0, |measure| measure.min),
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `utf8` | classes of code points as byte automata |
 //! | `nfa` | a pattern as a nondeterministic automaton, with distances to acceptance |
 //! | `subset` | its lazy determinisation, lookarounds included |
+//! | `leap` | the times of leap seconds, by hand |
 //! | `literals` | all literal texts of a language in one component |
 //! | `product` | the tuple of all components, over byte classes |
 //! | `formula` | formulas without lengths; what the components tell about them |
@@ -31,6 +32,7 @@ mod cache;
 mod counted;
 mod dfa;
 mod formula;
+mod leap;
 mod literals;
 mod liveness;
 mod nfa;
@@ -71,6 +73,12 @@ pub enum StringAtom {
     Literals(Arc<[Box<str>]>),
     /// The text has so many code points.
     Length(LengthBounds),
+    /// A format of JSON Schema, by its name; see [`super::Formats`].
+    Format(Arc<str>),
+    /// Behind so many ASCII characters, a time `hh:mm:60` with an offset that makes it 23:59:60 in UTC.
+    LeapSecond {
+        skip: u8,
+    },
 }
 
 /// A place in a text of a language. Means something only to the language that made it.

@@ -8,6 +8,7 @@ use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
 use super::super::charset::CharSet;
+use super::leap;
 use super::literals::{Literals, OUTSIDE};
 use super::nfa::Measure;
 use super::subset::Subset;
@@ -19,6 +20,8 @@ pub enum Part {
     Pattern(u32),
     /// Membership in a list of the literals.
     Literals(u32),
+    /// A leap second, by the number of its condition.
+    Leap(u32),
 }
 
 /// In place of a UTF-8 node: between two characters.
@@ -38,6 +41,8 @@ pub struct Product {
     utf8_start: u32,
     literals: Literals,
     patterns: Vec<Subset>,
+    /// Per leap second how many characters stand before it.
+    leaps: Vec<u8>,
     width: usize,
     tuples: Vec<u32>,
     index: HashTable<u32>,
@@ -45,7 +50,7 @@ pub struct Product {
 }
 
 impl Product {
-    pub fn new(lists: &[Vec<Box<str>>], patterns: Vec<Subset>) -> Self {
+    pub fn new(lists: &[Vec<Box<str>>], patterns: Vec<Subset>, leaps: Vec<u8>) -> Self {
         let mut utf8 = Utf8Nodes::default();
         let utf8_start = utf8.class(&CharSet::all()).expect("there are code points");
         let literals = Literals::new(lists);
@@ -59,6 +64,9 @@ impl Product {
                 word.iter().flat_map(|&(low, high)| [low, high + 1]).for_each(|byte| starts[usize::from(byte)] = true);
             }
         }
+        if !leaps.is_empty() {
+            leap::mark_boundaries(&mut starts);
+        }
         let mut product = Self {
             class_of: [0; 256],
             cheapest: vec![0],
@@ -66,9 +74,10 @@ impl Product {
             sizes: vec![0],
             utf8,
             utf8_start,
-            width: 2 + patterns.len(),
+            width: 2 + patterns.len() + leaps.len(),
             literals,
             patterns,
+            leaps,
             tuples: Vec::new(),
             index: HashTable::new(),
             scratch: Vec::new(),
@@ -77,6 +86,7 @@ impl Product {
         product.scratch.extend([BETWEEN, product.literals.start()]);
         let patterns = product.patterns.iter().map(Subset::start);
         product.scratch.extend(patterns);
+        product.scratch.extend(product.leaps.iter().map(|skip| leap::start(*skip)));
         product.intern();
         product
     }
@@ -140,6 +150,10 @@ impl Product {
         for (k, pattern) in self.patterns.iter_mut().enumerate() {
             self.scratch.push(pattern.step(self.tuples[from + 2 + k], byte));
         }
+        let leaps = from + 2 + self.patterns.len();
+        for k in 0..self.leaps.len() {
+            self.scratch.push(leap::step(self.tuples[leaps + k], byte));
+        }
         Some(self.intern())
     }
 
@@ -157,12 +171,17 @@ impl Product {
         state
     }
 
+    fn leap(&self, state: u32, k: u32) -> u32 {
+        self.tuple(state)[2 + self.patterns.len() + k as usize]
+    }
+
     /// Whether the atom holds of the text that ends here, between two characters.
     pub fn accepts(&self, state: u32, part: Part) -> bool {
         let tuple = self.tuple(state);
         match part {
             Part::Pattern(k) => self.patterns[k as usize].accepts(tuple[2 + k as usize]),
             Part::Literals(list) => self.literals.accepts(tuple[1], list),
+            Part::Leap(k) => leap::accepts(self.leap(state, k)),
         }
     }
 
@@ -172,6 +191,7 @@ impl Product {
         match part {
             Part::Pattern(k) => self.patterns[k as usize].settled(tuple[2 + k as usize]),
             Part::Literals(list) => (!self.literals.is_live(tuple[1], list)).then_some(false),
+            Part::Leap(k) => (leap::measure(self.leap(state, k)) == Measure::NONE).then_some(false),
         }
     }
 
@@ -181,6 +201,7 @@ impl Product {
         match part {
             Part::Pattern(k) => self.patterns[k as usize].measure(tuple[2 + k as usize]),
             Part::Literals(list) => Some(self.literals.measure(tuple[1], list)),
+            Part::Leap(k) => Some(leap::measure(self.leap(state, k))),
         }
     }
 

@@ -380,6 +380,7 @@ fn check_formula(formula: &Formula, watch: &Formula, texts: &[String], truth: &d
             StringAtom::Pattern(pattern) => truth(pattern, number),
             StringAtom::Literals(list) => list.iter().any(|text| **text == texts[number]),
             StringAtom::Length(bounds) => bounds.contains(texts[number].chars().count() as u32),
+            other => unreachable!("{other:?} is not among the atoms that this test makes"),
         })
     };
     let cache = StringCache::default();
