@@ -8,8 +8,9 @@ use std::{
 
 use clap::Args;
 use espalier::{
-    frontend::{Constraint, Policy},
+    frontend::{Constraint, JsonSchema, Policy},
     matcher::{Engine, Program},
+    schema::Documents,
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
 };
 
@@ -21,6 +22,15 @@ pub(super) struct ConstraintFlags {
     /// A file with a JSON Schema
     #[arg(long, value_name = "FILE")]
     json_schema: PathBuf,
+    /// A document that the schema may refer to by this URI; may be given several times. Nothing is fetched
+    #[arg(long = "document", value_name = "URI=FILE", value_parser = document)]
+    documents: Vec<(String, PathBuf)>,
+}
+
+/// `URI=FILE`; a URI may have `=` in its query, so the last one parts them.
+fn document(text: &str) -> Result<(String, PathBuf), &'static str> {
+    let (uri, file) = text.rsplit_once('=').ok_or("expected URI=FILE")?;
+    Ok((uri.to_owned(), file.into()))
 }
 
 /// Which tokens there are.
@@ -38,7 +48,12 @@ pub(super) struct VocabularyFlags {
 impl ConstraintFlags {
     /// Compiles the constraint.
     pub fn compile(&self, engine: &Arc<Engine>, policy: Policy) -> Result<Arc<Program>, Problem> {
-        let constraint = Constraint::JsonSchema(read_text(&self.json_schema)?.into());
+        let mut documents = Vec::new();
+        for (uri, path) in &self.documents {
+            documents.push((uri, read_text(path)?));
+        }
+        let text = read_text(&self.json_schema)?.into();
+        let constraint = Constraint::JsonSchema(JsonSchema { text, documents: Documents::new(documents) });
         let refused = |diagnostic| Problem::refused(format!("{}: {diagnostic}", self.json_schema.display()));
         engine.compile(&constraint, policy).map_err(refused)
     }

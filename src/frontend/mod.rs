@@ -8,16 +8,15 @@ mod diagnostic;
 pub mod json_schema;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind};
-
-use std::sync::Arc;
+pub use json_schema::JsonSchema;
 
 /// The demand on one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Constraint {
     /// Any JSON object.
     JsonObject,
-    /// A value that satisfies this JSON Schema (the schema's text).
-    JsonSchema(Arc<str>),
+    /// A value that satisfies this JSON Schema. Made from a text alone by `into`, where it refers to nothing outside.
+    JsonSchema(JsonSchema),
 }
 
 /// In which order a generated object has its keys.

@@ -146,7 +146,7 @@ impl Kept {
 fn size(constraint: &Constraint) -> usize {
     match constraint {
         Constraint::JsonObject => 0,
-        Constraint::JsonSchema(text) => text.len(),
+        Constraint::JsonSchema(schema) => schema.size(),
     }
 }
 

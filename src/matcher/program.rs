@@ -10,7 +10,7 @@ use crate::{
         json::{Machine, State, Style},
         lexical::{StringCache, unescape::Spelling},
     },
-    frontend::{Constraint, Diagnostic, DiagnosticKind, KeyOrder, Policy, Whitespace, json_schema},
+    frontend::{Constraint, Diagnostic, DiagnosticKind, JsonSchema, KeyOrder, Policy, Whitespace, json_schema},
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -47,11 +47,10 @@ impl Engine {
     /// # Errors
     /// Whatever cannot be enforced exactly, is unsatisfiable or malformed is refused here, with its place.
     pub fn compile(self: &Arc<Self>, constraint: &Constraint, policy: Policy) -> Result<Arc<Program>, Diagnostic> {
-        let text = match constraint {
-            Constraint::JsonObject => r#"{"type":"object"}"#,
-            Constraint::JsonSchema(text) => text,
-        };
-        let set = Arc::new(json_schema::read(text)?);
+        let set = Arc::new(match constraint {
+            Constraint::JsonObject => JsonSchema::from(r#"{"type":"object"}"#).read()?,
+            Constraint::JsonSchema(schema) => schema.read()?,
+        });
         let strings = &self.strings;
         for (pattern, schema) in set.patterns() {
             let refused = |error| json_schema::pattern_refused(&error, set.pointer(schema));

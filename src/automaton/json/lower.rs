@@ -40,6 +40,8 @@ pub enum Atom {
     Keyword(SchemaId, u32),
     /// The number is an integer.
     Integer,
+    /// The number is an integer and written as one.
+    IntegerAsWritten,
     /// So many properties or items, at least.
     MinCount(u32),
     /// So many properties or items, at most.
@@ -135,6 +137,9 @@ impl Lowering {
             Kind::False | Kind::True => TypeSet::BOOLEAN,
             Kind::Number if types.contains(TypeSet::INTEGER) && !types.contains(TypeSet::NUMBER) => {
                 return self.formulas.atom(Atom::Integer);
+            }
+            Kind::Number if types.contains(TypeSet::INTEGER_AS_WRITTEN) && !types.contains(TypeSet::NUMBER) => {
+                return self.formulas.atom(Atom::IntegerAsWritten);
             }
             Kind::Number => TypeSet::NUMBER,
             Kind::String => TypeSet::STRING,
@@ -256,8 +261,8 @@ impl Lowering {
     /// A formula over numbers as the lexical layer takes it.
     pub fn number_expr(&self, formula: Formula) -> Expr<NumberAtom> {
         self.expr(formula, &|atom| match *atom {
-            Atom::Integer if self.set.draft().integers_by_form() => NumberAtom::IntegerText,
             Atom::Integer => NumberAtom::Integer,
+            Atom::IntegerAsWritten => NumberAtom::IntegerText,
             Atom::Keyword(schema, index) => match &self.set.keywords(schema)[index as usize] {
                 Keyword::Minimum { value, exclusive } => {
                     NumberAtom::Min { value: value.clone(), exclusive: *exclusive }

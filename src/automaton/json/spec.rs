@@ -172,6 +172,8 @@ fn holds_at_end(atom: &Atom) -> bool {
         Atom::Keyword(..) | Atom::MaxCount(_) => true,
         Atom::Contains { min, .. } => *min == 0,
         Atom::Required(_) | Atom::MinCount(_) => false,
-        Atom::Integer | Atom::Schema(_) => unreachable!("{atom:?} does not speak of what is inside a value"),
+        Atom::Integer | Atom::IntegerAsWritten | Atom::Schema(_) => {
+            unreachable!("{atom:?} does not speak of what is inside a value")
+        }
     }
 }
