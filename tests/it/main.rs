@@ -1,6 +1,7 @@
 //! Tests that need more than one room, or a judge from outside.
 
 mod masks;
+mod references;
 #[cfg(feature = "server")]
 mod server;
 mod shared;
