@@ -89,7 +89,7 @@ impl Subject for Espalier {
     }
 
     fn empty_caches(&mut self) {
-        self.engine = Engine::new(self.vocabulary.clone());
+        self.engine = self.engine.emptied();
     }
 }
 

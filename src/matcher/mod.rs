@@ -12,6 +12,7 @@
 
 mod pack;
 mod program;
+mod strings;
 mod trail;
 mod walk;
 

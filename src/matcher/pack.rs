@@ -25,6 +25,11 @@ pub struct BodyTokens {
     pub after: TokenTrie,
     /// The same tokens by the text before their quote.
     pub contents: Vec<Content>,
+    /// How many code points the tokens inside begin, by token.
+    lengths: Vec<(TokenId, u16)>,
+    /// The most of them.
+    longest: u16,
+    up_to: Mutex<FxHashMap<u16, Arc<Inside>>>,
     /// Index of a text in `contents`.
     pub by_content: FxHashMap<Box<[u8]>, u32>,
     /// Tokens that cross the closing quote and more quotes after it, with all that comes after `node`: they may end
@@ -44,8 +49,34 @@ pub enum Inside {
 pub struct Content {
     /// Escapes undone.
     pub text: Box<[u8]>,
+    /// In code points.
+    pub length: u32,
     /// What comes after the quote, by token.
     pub after: TokenTrie,
+}
+
+impl Content {
+    fn new(text: Box<[u8]>, after: TokenTrie) -> Self {
+        let length = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u32;
+        Self { text, length, after }
+    }
+}
+
+impl BodyTokens {
+    /// Adds the tokens that stay inside and begin at most `count` code points.
+    pub fn add_inside(&self, count: u32, mask: &mut TokenMask) {
+        let Some(count) = u16::try_from(count).ok().filter(|count| *count < self.longest) else {
+            return self.inside.add_to(mask);
+        };
+        let short = || {
+            let short = self.lengths.iter().filter(|(_, length)| *length <= count).map(|(token, _)| *token);
+            Arc::new(Inside::new(short.collect(), mask.len()))
+        };
+        let mut up_to = self.up_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = up_to.entry(count).or_insert_with(short).clone();
+        drop(up_to);
+        tokens.add_to(mask);
+    }
 }
 
 /// The pack of one vocabulary.
@@ -97,7 +128,7 @@ impl Pack {
             node => (usize::from(trie.nodes()[node as usize].depth), trie.tokens_below(node)),
         };
         let mut inside = Vec::new();
-        let mut winding = Vec::new();
+        let (mut winding, mut lengths) = (Vec::new(), Vec::new());
         let mut texts: Vec<(Box<[u8]>, Endings)> = Vec::new();
         let mut by_content: FxHashMap<Box<[u8]>, u32> = FxHashMap::default();
         for &token in tokens {
@@ -106,7 +137,10 @@ impl Pack {
                 // The token that ends at the node itself is the walk's business.
                 _ if bytes.is_empty() => {}
                 Body::Dead => {}
-                Body::Inside => inside.push(token),
+                Body::Inside { length } => {
+                    inside.push(token);
+                    lengths.push((token, length));
+                }
                 Body::Crosses { quote, .. } if bytes[quote + 1..].iter().filter(|byte| **byte == b'"').count() > 1 => {
                     winding.push((token, bytes.into()));
                 }
@@ -120,21 +154,32 @@ impl Pack {
             }
         }
         let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
-        let contents =
-            texts.into_iter().map(|(text, tokens)| Content { text, after: TokenTrie::new(tokens.into_iter()) });
-        let inside = match inside.len() > self.vocabulary.len() / 256 {
-            true => {
-                let mut mask = TokenMask::new(self.vocabulary.len());
-                inside.iter().for_each(|token| mask.insert(*token));
-                Inside::Many(mask)
-            }
-            false => Inside::Few(inside),
-        };
-        BodyTokens { inside, after, contents: contents.collect(), by_content, winding }
+        let contents = texts.into_iter().map(|(text, tokens)| Content::new(text, TokenTrie::new(tokens.into_iter())));
+        let inside = Inside::new(inside, self.vocabulary.len());
+        let longest = lengths.iter().map(|(_, length)| *length).max().unwrap_or(0);
+        let (contents, up_to) = (contents.collect(), Mutex::default());
+        BodyTokens { inside, after, contents, lengths, longest, up_to, by_content, winding }
     }
 }
 
 impl Inside {
+    pub fn new(tokens: Vec<TokenId>, vocabulary: usize) -> Self {
+        if tokens.len() <= vocabulary / 256 {
+            return Self::Few(tokens);
+        }
+        let mut mask = TokenMask::new(vocabulary);
+        tokens.iter().for_each(|token| mask.insert(*token));
+        Self::Many(mask)
+    }
+
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Many(tokens) => tokens.len() / 8,
+            Self::Few(tokens) => tokens.len() * 4,
+        }
+    }
+
     pub fn add_to(&self, mask: &mut TokenMask) {
         match self {
             Self::Many(tokens) => mask.union(tokens),
@@ -148,7 +193,10 @@ type Endings<'a> = Vec<(TokenId, &'a [u8])>;
 
 enum Body {
     Dead,
-    Inside,
+    /// How many code points begin.
+    Inside {
+        length: u16,
+    },
     /// The text before the quote, escapes undone, and where the quote stands.
     Crosses {
         content: Box<[u8]>,
@@ -172,5 +220,6 @@ fn read_body(bytes: &[u8], mut at: u32, spelling: Spelling) -> Body {
             Unescaped::Close => return Body::Crosses { content: content.into(), quote: index },
         }
     }
-    Body::Inside
+    let begun = content.iter().filter(|byte| **byte & 0xc0 != 0x80).count() + usize::from(unescape::is_in_escape(at));
+    Body::Inside { length: begun as u16 }
 }

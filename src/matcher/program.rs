@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::{Matcher, pack::Pack, walk};
+use super::{Matcher, pack::Pack, strings::StringTables, walk};
 use crate::{
     automaton::{
         json::{Machine, State, Style},
@@ -16,7 +16,8 @@ use crate::{
 
 /// One vocabulary, and the caches that its constraints share.
 pub struct Engine {
-    pack: Pack,
+    pack: Arc<Pack>,
+    tables: StringTables,
     strings: Arc<StringCache>,
 }
 
@@ -35,7 +36,13 @@ const MAX_MASK_BYTES: usize = 16 << 20;
 impl Engine {
     /// Builds the tokenizer pack: some 50 ms for 128,000 tokens.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Arc<Self> {
-        Arc::new(Self { pack: Pack::new(vocabulary), strings: Arc::default() })
+        let tables = StringTables::new(vocabulary.clone());
+        Arc::new(Self { pack: Arc::new(Pack::new(vocabulary)), tables, strings: Arc::default() })
+    }
+
+    /// An engine for the same vocabulary that knows nothing of any constraint; the tokenizer pack is kept.
+    pub fn emptied(&self) -> Arc<Self> {
+        Arc::new(Self { pack: self.pack.clone(), tables: self.tables.emptied(), strings: Arc::default() })
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
@@ -111,7 +118,7 @@ impl Program {
         {
             let mut machine = self.machine();
             let mark = machine.mark();
-            walk::allowed(&mut machine, &self.engine.pack, state, &mut mask);
+            walk::allowed(&mut machine, &self.engine.pack, &self.engine.tables, state, &mut mask);
             if machine.accepts(state) {
                 vocabulary.end_tokens().iter().for_each(|token| mask.insert(*token));
             }

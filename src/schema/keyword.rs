@@ -111,6 +111,7 @@ pub enum Keyword {
         min: u32,
         max: Option<u32>,
     },
+    UniqueItems,
     AllOf(Vec<SchemaId>),
     AnyOf(Vec<SchemaId>),
     OneOf(Vec<SchemaId>),

@@ -496,13 +496,7 @@ impl Reader {
         }
         match members.get("uniqueItems").map(|id| members.document.value(id)) {
             None | Some(Value::Bool(false)) => {}
-            Some(Value::Bool(true)) => {
-                return Err(members.error(
-                    SchemaErrorKind::Unsupported,
-                    "uniqueItems",
-                    "uniqueItems is not enforced yet",
-                ));
-            }
+            Some(Value::Bool(true)) => keywords.push(Keyword::UniqueItems),
             Some(_) => return Err(members.invalid("uniqueItems", "true or false")),
         }
         Ok(())

@@ -9,10 +9,13 @@ use super::{
 use crate::schema::{Keyword, SchemaId};
 
 /// What does not change while an array is read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ArrayShape {
     pub min: u32,
     pub max: Option<u32>,
+    /// Whether items repeat matters, and whether they must not.
+    pub unique: bool,
+    pub must_be_unique: bool,
     /// From this index on, all items are alike: indices are counted no further.
     pub alike_from: u32,
     /// `Items` keywords whose children must all be valid.
@@ -39,12 +42,14 @@ impl Tables {
 
     fn make_array(&mut self, spec: SpecId) -> Array {
         let Spec { require, watch } = self.specs.get(spec).clone();
-        let mut shape = ArrayShape { min: 0, max: None, alike_from: 0, children: Vec::new() };
+        let mut shape =
+            ArrayShape { min: 0, max: None, unique: false, must_be_unique: false, alike_from: 0, children: Vec::new() };
         let mut rest = Vec::new();
         for part in self.specs.lowering.formulas.conjuncts(require) {
             match *self.specs.lowering.formulas.node(part) {
                 Node::Atom(Atom::MinCount(count)) => shape.min = shape.min.max(count),
                 Node::Atom(Atom::MaxCount(count)) => shape.max = Some(shape.max.map_or(count, |max| max.min(count))),
+                Node::Atom(Atom::Unique) => (shape.unique, shape.must_be_unique) = (true, true),
                 Node::Atom(Atom::Keyword(schema, index)) => shape.children.push((schema, index)),
                 _ => rest.push(part),
             }
@@ -58,6 +63,7 @@ impl Tables {
                 Atom::MinCount(count) => alike_from = alike_from.max(count),
                 Atom::MaxCount(count) => alike_from = alike_from.max(count.saturating_add(1)),
                 Atom::Keyword(schema, index) => keywords.push((schema, index)),
+                Atom::Unique => shape.unique = true,
                 _ => {}
             }
         }

@@ -9,6 +9,7 @@ use super::{
     live::ObjectPoint,
     object::Object,
     tables::PlanId,
+    values::Values,
 };
 
 /// The number of a [`Frame`]; 0 is the root, outside of every container.
@@ -59,6 +60,17 @@ pub enum Container {
 pub struct Frame {
     pub parent: FrameId,
     pub container: Container,
+    /// The values inside are kept: this is an array without repeats, or stands in one.
+    pub keeping: Option<Keeping>,
+}
+
+/// The values of a container so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Keeping {
+    /// A list in [`Values`].
+    pub list: u32,
+    /// Of an object: the key of the value in the making, by number in [`Frames::texts`].
+    pub key: u32,
 }
 
 /// All frames, and the sets of keys in them.
@@ -69,13 +81,14 @@ pub struct Frames {
     others: Interner<(u32, u32)>,
     /// Keys that no schema names, as far as they were read.
     pub texts: Texts,
+    pub values: Values,
 }
 
 impl Default for Frames {
     fn default() -> Self {
         let mut frames = Interner::default();
-        frames.intern(Frame { parent: 0, container: Container::Root });
-        Self { frames, others: Interner::default(), texts: Texts::default() }
+        frames.intern(Frame { parent: 0, container: Container::Root, keeping: None });
+        Self { frames, others: Interner::default(), texts: Texts::default(), values: Values::default() }
     }
 }
 
@@ -114,7 +127,12 @@ impl Frames {
 
     /// Where the tables end now.
     pub fn mark(&self) -> Mark {
-        Mark { frames: self.frames.len(), others: self.others.len(), texts: self.texts.len() }
+        Mark {
+            frames: self.frames.len(),
+            others: self.others.len(),
+            texts: self.texts.len(),
+            values: self.values.mark(),
+        }
     }
 
     /// Forgets what was added since `mark`: what only a look ahead needed.
@@ -122,6 +140,7 @@ impl Frames {
         self.frames.truncate(mark.frames);
         self.others.truncate(mark.others);
         self.texts.truncate(mark.texts);
+        self.values.forget_since(mark.values);
     }
 }
 
@@ -131,4 +150,5 @@ pub struct Mark {
     frames: usize,
     others: usize,
     texts: usize,
+    values: (usize, usize),
 }

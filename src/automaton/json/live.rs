@@ -89,7 +89,14 @@ impl Tables {
         let spec = self.specs.intern(super::spec::Spec::only(typed));
         match kind {
             Kind::Null | Kind::False | Kind::True => unreachable!("these kinds have one value"),
-            Kind::Number if matches!(self.specs.lowering.formulas.node(typed), Node::Atom(Atom::Integer)) => true,
+            Kind::Number
+                if matches!(
+                    self.specs.lowering.formulas.node(typed),
+                    Node::Atom(Atom::Integer | Atom::IntegerAsWritten)
+                ) =>
+            {
+                true
+            }
             Kind::Number => {
                 let number = self.number(spec);
                 self.numbers[number as usize].start().is_some()
@@ -368,10 +375,18 @@ impl Tables {
     }
 
     fn is_array_live(&mut self, array: Array, position: u32) -> bool {
-        let shape = &self.array_shapes[array.shape as usize];
+        let shape = self.array_shapes[array.shape as usize].clone();
         let (min, max) = (shape.min, shape.max);
         if position >= min && max.is_none_or(|max| position <= max) && self.specs.at_end(array.rest).is_some() {
             return true;
+        }
+        if shape.must_be_unique && position == 0 && self.prefix_len(&shape.children) == 0 {
+            // As many items as there must be, all different, must exist.
+            let values = self.item_plan(array, 0).map(|plan| self.get_plan(plan).value);
+            let count = values.and_then(|values| self.count_values(values));
+            if count.is_some_and(|count| count < min as usize) {
+                return false;
+            }
         }
         let require = self.specs.get(array.rest).require;
         let Some(clauses) = self.clauses(require) else {
@@ -394,8 +409,8 @@ impl Tables {
                 (Atom::Keyword(schema, index), true) => valid.push((schema, index)),
                 (Atom::Keyword(schema, index), false) => violated.push((schema, index)),
                 (Atom::Contains { schema, min, .. }, true) if min > 0 => contained.push((schema, min)),
-                // Too few or too many of something: whether that can be had is not looked into.
-                (Atom::Contains { .. }, _) => {}
+                // Too few or too many of something, or two equal items: whether that can be had is not looked into.
+                (Atom::Contains { .. } | Atom::Unique, _) => {}
                 (other, _) => unreachable!("{other:?} says nothing about arrays"),
             }
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     automaton::lexical::{Expr, LengthBounds, NumberAtom, StringAtom},
-    schema::{Keyword, SchemaId, SchemaSet, TypeSet},
+    schema::{Keyword, Literals, SchemaId, SchemaSet, TypeSet},
 };
 
 /// What the first byte of a value tells about it.
@@ -50,6 +50,10 @@ pub enum Atom {
     Required(u32),
     /// So many more items satisfy a schema.
     Contains { schema: SchemaId, min: u32, max: Option<u32> },
+    /// No two items are equal.
+    Unique,
+    /// The value is one of a list of scalars, by its index.
+    Among(u32),
 }
 
 /// Formulas of one schema, made when they are first asked for.
@@ -58,11 +62,18 @@ pub struct Lowering {
     pub formulas: Formulas<Atom>,
     pub texts: Texts,
     lowered: FxHashMap<(SchemaId, Kind), Formula>,
+    among: Vec<Literals>,
 }
 
 impl Lowering {
     pub fn new(set: Arc<SchemaSet>) -> Self {
-        Self { set, formulas: Formulas::default(), texts: Texts::default(), lowered: FxHashMap::default() }
+        Self {
+            set,
+            formulas: Formulas::default(),
+            texts: Texts::default(),
+            lowered: FxHashMap::default(),
+            among: Vec::new(),
+        }
     }
 
     /// What a schema demands of a value of this kind. Ends because in-place references have no cycles.
@@ -89,10 +100,29 @@ impl Lowering {
         });
         let lowered: FxHashMap<SchemaId, Formula> =
             schemas.into_iter().map(|schema| (schema, self.lower(schema, kind))).collect();
-        self.formulas.substitute(formula, &mut |atom, _| match atom {
+        let Self { formulas, among, .. } = self;
+        formulas.substitute(formula, &mut |atom, _| match atom {
             Atom::Schema(schema) => Some(lowered[schema]),
+            Atom::Among(index) => {
+                let literals = &among[*index as usize];
+                match kind {
+                    Kind::Null => Some(Formula::constant(literals.null)),
+                    Kind::False | Kind::True => {
+                        Some(Formula::constant(literals.bools[usize::from(kind == Kind::True)]))
+                    }
+                    Kind::Number if !literals.numbers.is_empty() => None,
+                    Kind::String if !literals.strings.is_empty() => None,
+                    _ => Some(Formula::FALSE),
+                }
+            }
             _ => None,
         })
+    }
+
+    /// The value is one of these scalars.
+    pub fn among(&mut self, literals: Literals) -> Formula {
+        self.among.push(literals);
+        self.formulas.atom(Atom::Among(self.among.len() as u32 - 1))
     }
 
     fn keyword(&mut self, keyword: &Keyword, at: (SchemaId, u32), kind: Kind) -> Formula {
@@ -201,6 +231,7 @@ impl Lowering {
             Keyword::Contains { schema, min, max } => {
                 self.formulas.atom(Atom::Contains { schema: *schema, min: *min, max: *max })
             }
+            Keyword::UniqueItems => self.formulas.atom(Atom::Unique),
             _ => Formula::TRUE,
         }
     }
@@ -248,6 +279,7 @@ impl Lowering {
     /// A formula over strings as the lexical layer takes it.
     pub fn string_expr(&self, formula: Formula) -> Expr<StringAtom> {
         self.expr(formula, &|atom| match *atom {
+            Atom::Among(index) => StringAtom::Literals(self.among[index as usize].strings.clone()),
             Atom::Keyword(schema, index) => match &self.set.keywords(schema)[index as usize] {
                 Keyword::Length { min, max } => StringAtom::Length(LengthBounds { min: *min, max: *max }),
                 Keyword::Pattern(pattern) => StringAtom::Pattern(pattern.clone()),
@@ -261,6 +293,7 @@ impl Lowering {
     /// A formula over numbers as the lexical layer takes it.
     pub fn number_expr(&self, formula: Formula) -> Expr<NumberAtom> {
         self.expr(formula, &|atom| match *atom {
+            Atom::Among(index) => NumberAtom::OneOf(self.among[index as usize].numbers.clone()),
             Atom::Integer => NumberAtom::Integer,
             Atom::IntegerAsWritten => NumberAtom::IntegerText,
             Atom::Keyword(schema, index) => match &self.set.keywords(schema)[index as usize] {

@@ -19,15 +19,19 @@
 //! Cost: a byte inside a string is a table look-up or two; a structural byte some hash look-ups.
 
 mod array;
+mod distinct;
 mod formula;
 pub mod frame;
 mod intern;
+mod keys;
 mod live;
 mod lower;
 mod machine;
 mod object;
 mod spec;
 mod tables;
+mod values;
 
-pub use machine::{Free, Key, Lex, Machine, State, Style};
+pub use keys::{Free, Key};
+pub use machine::{Lex, Machine, State, Style};
 pub use tables::Tables;

@@ -169,10 +169,10 @@ impl Specs {
 /// Whether a condition on an object or array that was not decided before holds when it ends.
 fn holds_at_end(atom: &Atom) -> bool {
     match atom {
-        Atom::Keyword(..) | Atom::MaxCount(_) => true,
+        Atom::Keyword(..) | Atom::MaxCount(_) | Atom::Unique => true,
         Atom::Contains { min, .. } => *min == 0,
         Atom::Required(_) | Atom::MinCount(_) => false,
-        Atom::Integer | Atom::IntegerAsWritten | Atom::Schema(_) => {
+        Atom::Integer | Atom::IntegerAsWritten | Atom::Schema(_) | Atom::Among(_) => {
             unreachable!("{atom:?} does not speak of what is inside a value")
         }
     }

@@ -71,6 +71,7 @@ pub struct Tables {
     pub(super) narrowed_keys: FxHashMap<(PlanId, ObjectPoint), Option<PlanId>>,
     pub(super) narrowed_items: FxHashMap<(PlanId, Array, u32), Option<PlanId>>,
     pub(super) live: super::live::Liveness,
+    pub(super) distinct: super::distinct::Distinct,
     /// The first thing that could not be built; every language that needs it is empty.
     pub fault: Option<String>,
 }
@@ -97,6 +98,7 @@ impl Tables {
             narrowed_keys: FxHashMap::default(),
             narrowed_items: FxHashMap::default(),
             live: super::live::Liveness::default(),
+            distinct: super::distinct::Distinct::default(),
             fault: None,
         }
     }

@@ -98,6 +98,11 @@ pub fn shortest_digit(count: u32, value: u32, byte: u8) -> bool {
     }
 }
 
+/// Whether an escape has begun and not ended.
+pub fn is_in_escape(at: u32) -> bool {
+    at >> KIND > 1
+}
+
 /// One byte further from position `at`.
 pub fn step(at: u32, byte: u8) -> Unescaped {
     let data = at & ((1 << KIND) - 1);
