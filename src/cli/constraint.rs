@@ -8,9 +8,8 @@ use std::{
 
 use clap::Args;
 use espalier::{
-    frontend::{Constraint, JsonSchema, Policy},
+    frontend::{Constraint, Documents, JsonSchema, Policy},
     matcher::{Engine, Program},
-    schema::Documents,
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
 };
 

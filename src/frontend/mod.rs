@@ -7,6 +7,7 @@
 mod diagnostic;
 pub mod json_schema;
 
+pub use crate::schema::Documents;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use json_schema::JsonSchema;
 

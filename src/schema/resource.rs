@@ -40,6 +40,16 @@ impl Documents {
         self.0.is_empty()
     }
 
+    /// These, and of the others those under other URIs.
+    pub fn or(&self, others: &Self) -> Self {
+        if self.is_empty() {
+            return others.clone();
+        }
+        let mut texts = (*others.0).clone();
+        texts.extend(self.0.iter().map(|(uri, text)| (uri.clone(), text.clone())));
+        Self(Arc::new(texts))
+    }
+
     /// Bytes of all texts.
     pub fn size(&self) -> usize {
         self.0.values().map(|text| text.len()).sum()

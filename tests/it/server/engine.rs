@@ -50,6 +50,20 @@ async fn constraints_are_refused_before_a_backend_is_touched() {
 }
 
 #[tokio::test]
+async fn schemas_refer_to_documents_of_the_request() {
+    let server = saying("{}", FinishReason::Stop).await;
+    let mut request = ask(json!({"$ref": "https://example.com/a.json"}), false);
+    let error = server.refused(CHAT, request.clone(), 400).await;
+    assert_eq!(error["code"], "unsupported_constraint", "{error}");
+    request["espalier"] = json!({"documents": {"https://example.com/a.json": {"type": "object"}}});
+    let answer = server.json(CHAT, &request).await;
+    assert_eq!(answer["choices"][0]["message"]["content"], "{}");
+    request["espalier"] = json!({"documents": {"https://example.com/a.json": {"type": "nonsense"}}});
+    let error = server.refused(CHAT, request, 400).await;
+    assert!(error["message"].as_str().unwrap().contains("https://example.com/a.json#/type"), "{error}");
+}
+
+#[tokio::test]
 async fn schemas_nested_without_end_are_refused() {
     let server = Setup::default().serve(|_| panic!("a backend was touched")).await;
     for (open, close) in [("{\"items\":", "}"), ("{\"anyOf\":[", "]}"), ("{\"const\":{\"a\":", "}}")] {
