@@ -128,6 +128,17 @@ fn check_tells_the_first_violation() {
 }
 
 #[test]
+fn schemas_refer_to_documents_of_the_command_line() {
+    let document = Scratch::new("name.json", r#"{"type": "string"}"#);
+    let schema = Scratch::new("referring.json", r#"{"$ref": "https://example.com/name.json?a=b"}"#);
+    let given = format!("https://example.com/name.json?a=b={}", document.path());
+    let check = |text: &str| espalier(&["check", "--json-schema", schema.path(), "--document", &given], text).status;
+    assert_eq!((check("\"a\""), check("1")), (0, 1));
+    let done = espalier(&["check", "--json-schema", schema.path()], "1");
+    assert!(done.status == 2 && done.err.contains("https://example.com/name.json?a=b"), "{}", done.err);
+}
+
+#[test]
 fn samples_satisfy_another_judge_and_repeat_with_their_seed() {
     let schema = Scratch::new("sample.json", &person().to_string());
     let draw = |seed| espalier(&["sample", "--json-schema", schema.path(), "-n", "20", "--seed", seed], "");
