@@ -45,8 +45,30 @@ pub(super) struct Serve {
     store: Store,
 }
 
+/// Starts this program anew with a bound on how long llama.cpp's threads spin at a barrier (the OpenMP library reads it
+/// when it is loaded). By default they spin for milliseconds: as soon as anything else wants one of the cores, each of
+/// the hundreds of barriers in a forward pass waits for the scheduler, and decoding becomes tens of times slower.
+#[cfg(all(feature = "llama", target_os = "linux"))]
+fn wait_briefly() {
+    use std::os::unix::process::CommandExt;
+    const SPINS: (&str, &str) = ("GOMP_SPINCOUNT", "1000");
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if is_set(SPINS.0) || is_set("OMP_WAIT_POLICY") {
+        return;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        // It returns only if it failed; then all goes on as it would have.
+        let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(SPINS.0, SPINS.1).exec();
+        tracing::debug!(%error, "the server could not be started with shorter waits");
+    }
+}
+
+#[cfg(not(all(feature = "llama", target_os = "linux")))]
+fn wait_briefly() {}
+
 impl Serve {
     pub fn run(self) -> Result<ExitCode, Problem> {
+        wait_briefly();
         let mut config = configuration::load(self.config.as_deref())?;
         self.override_values(&mut config)?;
         start_log(&config.log);

@@ -74,8 +74,8 @@ def test_unknown_flags_are_refused():
 def test_mask_shows_what_may_come_next():
     with File({"enum": ["red", "green"]}) as schema:
         done = espalier("mask", "--json-schema", schema, "--prefix", '"r')
-        # The letter itself, or a backslash: it may be written as an escape.
-        assert done.returncode == 0 and '"e"' in done.stdout and "2 of " in done.stdout, done
+        # The letter itself; generation does not write it as an escape.
+        assert done.returncode == 0 and '"e"' in done.stdout and done.stdout.startswith("1 of "), done
         closed = espalier("mask", "--json-schema", schema, "--prefix", '"red')
         assert closed.stdout.startswith("1 of "), closed
         assert espalier("mask", "--json-schema", schema, "--prefix", '"blue').returncode != 0
