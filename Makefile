@@ -6,7 +6,7 @@ PORT ?= 8080
 HOST ?= 127.0.0.1
 export PORT HOST MODEL LLAMA_SERVER TOKENIZER CASES ROUNDS
 
-.PHONY: help serve test check fmt bench measure model clean-state
+.PHONY: help serve test check fmt bench conformance measure model clean-state
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ fmt: ## Format the code
 
 bench: ## The mask benchmark: BENCH="--tokenizer FILE --cases FILE ..."
 	cargo bench --bench mask -- $(BENCH)
+
+conformance: ## The official JSON Schema test suite and MaskBench's schemas, with tables (ESPALIER_RECORD=1 writes progress)
+	cargo test --release --test conformance -- --nocapture
 
 measure: ## The long measurements; results go to benches/record/
 	@$(PYTHON) scripts/measure.py

@@ -48,14 +48,13 @@ pub trait Subject {
 }
 
 pub struct Espalier {
-    vocabulary: Arc<Vocabulary>,
     engine: Arc<Engine>,
 }
 
 impl Espalier {
     pub fn new(tokenizer: &[u8]) -> anyhow::Result<Self> {
         let vocabulary = Arc::new(Vocabulary::from_tokenizer_json("bench", tokenizer, &TokenizerOptions::default())?);
-        Ok(Self { engine: Engine::new(vocabulary.clone()), vocabulary })
+        Ok(Self { engine: Engine::new(vocabulary) })
     }
 }
 

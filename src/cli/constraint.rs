@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use espalier::{
-    frontend::{Constraint, Formats, Policy},
+    frontend::{Constraint, Documents, Formats, JsonSchema, Policy},
     matcher::{Engine, Program},
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
 };
@@ -24,6 +24,15 @@ pub(super) struct ConstraintFlags {
     /// Whether the formats of JSON Schema are enforced or demand nothing
     #[arg(long, value_name = "HOW", default_value = "assert", value_parser = ["assert", "annotate"])]
     formats: String,
+    /// A document that the schema may refer to by this URI; may be given several times. Nothing is fetched
+    #[arg(long = "document", value_name = "URI=FILE", value_parser = document)]
+    documents: Vec<(String, PathBuf)>,
+}
+
+/// `URI=FILE`; a URI may have `=` in its query, so the last one parts them.
+fn document(text: &str) -> Result<(String, PathBuf), &'static str> {
+    let (uri, file) = text.rsplit_once('=').ok_or("expected URI=FILE")?;
+    Ok((uri.to_owned(), file.into()))
 }
 
 /// Which tokens there are.
@@ -41,7 +50,12 @@ pub(super) struct VocabularyFlags {
 impl ConstraintFlags {
     /// Compiles the constraint.
     pub fn compile(&self, engine: &Arc<Engine>, policy: Policy) -> Result<Arc<Program>, Problem> {
-        let constraint = Constraint::JsonSchema(read_text(&self.json_schema)?.into());
+        let mut documents = Vec::new();
+        for (uri, path) in &self.documents {
+            documents.push((uri, read_text(path)?));
+        }
+        let text = read_text(&self.json_schema)?.into();
+        let constraint = Constraint::JsonSchema(JsonSchema { text, documents: Documents::new(documents) });
         let refused = |diagnostic| Problem::refused(format!("{}: {diagnostic}", self.json_schema.display()));
         let formats = if self.formats == "annotate" { Formats::Annotate } else { Formats::Assert };
         engine.compile(&constraint, Policy { formats, ..policy }).map_err(refused)

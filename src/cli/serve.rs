@@ -1,18 +1,19 @@
 //! `espalier serve`
 
-use std::{io, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use espalier::{
     backend::Backend,
     config::{self, Config, LogFormat},
+    frontend::Documents,
     gateway::{self, Gateway},
     server::{ApiKeys, App, Metrics},
 };
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::{Problem, configuration, store::Store};
+use super::{Problem, configuration, constraint::read_text, store::Store};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -78,8 +79,9 @@ impl Serve {
         let address = listener.local_addr().map_err(Problem::new)?;
         let backends = config.models.iter().map(|model| load(model, &config.limits, !self.no_fast_forward));
         let backends = backends.collect::<Result<Vec<_>, _>>()?;
+        let documents = documents(&config.schemas)?;
         let app = Arc::new(App {
-            gateway: Gateway::new(backends, limits(&config.limits)),
+            gateway: Gateway::new(backends, limits(&config.limits)).with_documents(documents),
             metrics: Metrics::new(),
             keys: ApiKeys::new(keys.iter().map(String::as_str)),
             body_limit: config.limits.body_bytes.get() as usize,
@@ -128,6 +130,11 @@ fn keys(names: &[String]) -> Result<Vec<String>, Problem> {
         _ => Err(Problem::new(format!("the environment variable {name} shall hold an API key, and is empty"))),
     };
     names.iter().map(key).collect()
+}
+
+fn documents(files: &BTreeMap<String, PathBuf>) -> Result<Documents, Problem> {
+    let read = |(uri, path): (&String, &PathBuf)| Ok((uri.clone(), read_text(path)?));
+    Ok(Documents::new(files.iter().map(read).collect::<Result<Vec<_>, Problem>>()?))
 }
 
 fn limits(limits: &config::Limits) -> gateway::Limits {

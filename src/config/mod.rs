@@ -1,7 +1,7 @@
 //! The configuration file: as written, with a default for every value.
 //!
-//! Nouns: a [`Config`] is the whole file, one TOML document; its tables are [`Server`], [`Model`]s, [`Limits`] and
-//! [`Log`].
+//! Nouns: a [`Config`] is the whole file, one TOML document; its tables are [`Server`], [`Model`]s, [`Limits`],
+//! [`Log`] and the documents that schemas may refer to.
 //!
 //! Invariants: unknown keys and values out of range are errors with their line; what JSON Schema can say about the file
 //! is said in `schemas/config.schema.json`, exactly (a test holds the two together); secrets are never in the file, only
@@ -9,7 +9,7 @@
 //! command line.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
@@ -25,6 +25,8 @@ pub struct Config {
     pub models: Vec<Model>,
     pub limits: Limits,
     pub log: Log,
+    /// Documents that schemas may refer to: a file for each URI. Nothing is fetched.
+    pub schemas: BTreeMap<String, PathBuf>,
 }
 
 /// Where the server listens, and for whom.

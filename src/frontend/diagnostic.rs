@@ -20,7 +20,8 @@ pub struct Diagnostic {
     pub kind: DiagnosticKind,
     /// What is wrong, without the place.
     pub message: String,
-    /// JSON pointer into the constraint's document (`""` is the whole), where it is JSON.
+    /// JSON pointer into the constraint's document (`""` is the whole), where it is JSON; behind the URI of the document
+    /// if that is one that the constraint refers to.
     pub pointer: Option<String>,
     /// Line and column, from 1, where the constraint is text.
     pub position: Option<(u32, u32)>,

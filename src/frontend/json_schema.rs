@@ -1,15 +1,49 @@
 //! JSON Schema as a constraint.
 
+use std::sync::Arc;
+
 use super::{Diagnostic, DiagnosticKind};
 use crate::automaton::lexical::PatternError;
-use crate::schema::{SchemaError, SchemaErrorKind, SchemaSet};
+use crate::schema::{Documents, SchemaError, SchemaErrorKind, SchemaSet};
 
-/// Reads a schema; every keyword that cannot be enforced is refused with its place.
-///
-/// # Errors
-/// A [`Diagnostic`] with the JSON pointer of the offending keyword, or line and column where the text is not JSON.
-pub fn read(text: &str) -> Result<SchemaSet, Diagnostic> {
-    SchemaSet::parse(text).map_err(Diagnostic::from)
+/// A schema as it was given: its text, and what it may refer to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JsonSchema {
+    pub text: Arc<str>,
+    pub documents: Documents,
+}
+
+impl From<Arc<str>> for JsonSchema {
+    fn from(text: Arc<str>) -> Self {
+        Self { text, documents: Documents::default() }
+    }
+}
+
+impl From<&str> for JsonSchema {
+    fn from(text: &str) -> Self {
+        Arc::<str>::from(text).into()
+    }
+}
+
+impl From<String> for JsonSchema {
+    fn from(text: String) -> Self {
+        Arc::<str>::from(text).into()
+    }
+}
+
+impl JsonSchema {
+    /// Bytes of all texts.
+    pub fn size(&self) -> usize {
+        self.text.len() + self.documents.size()
+    }
+
+    /// Reads the schema; every keyword that cannot be enforced is refused with its place.
+    ///
+    /// # Errors
+    /// A [`Diagnostic`] with the JSON pointer of the offending keyword, or line and column where the text is not JSON.
+    pub fn read(&self) -> Result<SchemaSet, Diagnostic> {
+        SchemaSet::parse_with(&self.text, &self.documents).map_err(Diagnostic::from)
+    }
 }
 
 impl From<SchemaError> for Diagnostic {

@@ -7,17 +7,17 @@
 mod diagnostic;
 pub mod json_schema;
 
+pub use crate::schema::Documents;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
-
-use std::sync::Arc;
+pub use json_schema::JsonSchema;
 
 /// The demand on one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Constraint {
     /// Any JSON object.
     JsonObject,
-    /// A value that satisfies this JSON Schema (the schema's text).
-    JsonSchema(Arc<str>),
+    /// A value that satisfies this JSON Schema. Made from a text alone by `into`, where it refers to nothing outside.
+    JsonSchema(JsonSchema),
 }
 
 /// In which order a generated object has its keys.
@@ -62,13 +62,19 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { key_order: KeyOrder::default(), whitespace: Whitespace::default(), plain: true, formats: Formats::default() }
+        Self {
+            key_order: KeyOrder::default(),
+            whitespace: Whitespace::default(),
+            plain: true,
+            formats: Formats::default(),
+        }
     }
 }
 
 impl Policy {
     /// Accepts every valid text: what a check uses.
-    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false, formats: Formats::Assert };
+    pub const LENIENT: Self =
+        Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false, formats: Formats::Assert };
 
     /// Accepts every text that is valid under this policy.
     pub fn lenient(self) -> Self {

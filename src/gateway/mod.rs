@@ -33,7 +33,7 @@ use tokio::sync::watch;
 
 use crate::{
     backend::{Backend, Job},
-    inference::{Failure, FailureKind, ModelInfo, Prompt, Request},
+    inference::{Documents, Failure, FailureKind, ModelInfo, Prompt, Request},
 };
 use programs::Programs;
 
@@ -78,6 +78,12 @@ impl Gateway {
     pub fn new(backends: Vec<Arc<dyn Backend>>, limits: Limits) -> Self {
         let programs = Programs::new(&limits);
         Self { backends, programs, limits, load: Arc::default(), stop: watch::Sender::new(false) }
+    }
+
+    /// With documents that every request's schema may refer to; what a request brings itself comes first.
+    pub fn with_documents(mut self, documents: Documents) -> Self {
+        self.programs.documents = documents;
+        self
     }
 
     /// All models, in the order of the backends.

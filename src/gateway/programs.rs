@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::Limits;
 use crate::{
-    frontend::{Constraint, Diagnostic, DiagnosticKind, Policy},
+    frontend::{Constraint, Diagnostic, DiagnosticKind, Documents, Policy},
     inference::{Failure, FailureKind},
     matcher::{Engine, Program},
 };
@@ -32,6 +32,8 @@ pub(super) struct Programs {
     most_bytes: usize,
     constraint_bytes: usize,
     time: Duration,
+    /// What every schema may refer to.
+    pub documents: Documents,
 }
 
 /// The engine's address stands for its vocabulary: entries keep their engine alive, so that it is not given out again.
@@ -54,6 +56,7 @@ impl Programs {
             most_bytes: limits.constraint_bytes.saturating_mul(16),
             constraint_bytes: limits.constraint_bytes,
             time: limits.compile,
+            documents: Documents::default(),
         }
     }
 
@@ -81,6 +84,10 @@ impl Programs {
 
     async fn compile(&self, engine: Arc<Engine>, constraint: Constraint, policy: Policy) -> Result<Pair, Failure> {
         let compiling = self.compiling.clone();
+        let mut constraint = constraint;
+        if let Constraint::JsonSchema(schema) = &mut constraint {
+            schema.documents = schema.documents.or(&self.documents);
+        }
         let work = async move {
             let permit = compiling.acquire_owned().await.expect("the semaphore is never closed");
             let compile = move || {
@@ -146,7 +153,7 @@ impl Kept {
 fn size(constraint: &Constraint) -> usize {
     match constraint {
         Constraint::JsonObject => 0,
-        Constraint::JsonSchema(text) => text.len(),
+        Constraint::JsonSchema(schema) => schema.size(),
     }
 }
 

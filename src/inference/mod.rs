@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use crate::frontend::{Constraint, Formats, KeyOrder, Policy, Whitespace};
+pub use crate::frontend::{Constraint, Documents, Formats, KeyOrder, Policy, Whitespace};
 
 /// Who speaks. Roles that a model's template does not know are the template's business.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -154,8 +154,7 @@ impl Pack {
             }
         }
         let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
-        let contents =
-            texts.into_iter().map(|(text, tokens)| Content::new(text, TokenTrie::new(tokens.into_iter())));
+        let contents = texts.into_iter().map(|(text, tokens)| Content::new(text, TokenTrie::new(tokens.into_iter())));
         let inside = Inside::new(inside, self.vocabulary.len());
         let longest = lengths.iter().map(|(_, length)| *length).max().unwrap_or(0);
         let (contents, up_to) = (contents.collect(), Mutex::default());
@@ -195,7 +194,9 @@ type Endings<'a> = Vec<(TokenId, &'a [u8])>;
 enum Body {
     Dead,
     /// How many code points begin.
-    Inside { length: u16 },
+    Inside {
+        length: u16,
+    },
     /// The text before the quote, escapes undone, and where the quote stands.
     Crosses {
         content: Box<[u8]>,

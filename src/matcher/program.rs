@@ -10,7 +10,9 @@ use crate::{
         json::{Machine, State, Style},
         lexical::{Known, StringCache, unescape::Spelling},
     },
-    frontend::{Constraint, Diagnostic, DiagnosticKind, Formats, KeyOrder, Policy, Whitespace, json_schema},
+    frontend::{
+        Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema,
+    },
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -61,12 +63,11 @@ impl Engine {
     /// # Errors
     /// Whatever cannot be enforced exactly, is unsatisfiable or malformed is refused here, with its place.
     pub fn compile(self: &Arc<Self>, constraint: &Constraint, policy: Policy) -> Result<Arc<Program>, Diagnostic> {
-        let text = match constraint {
-            Constraint::JsonObject => r#"{"type":"object"}"#,
-            Constraint::JsonSchema(text) => text,
+        let mut set = match constraint {
+            Constraint::JsonObject => JsonSchema::from(r#"{"type":"object"}"#).read()?,
+            Constraint::JsonSchema(schema) => schema.read()?,
         };
         let strings = &self.strings;
-        let mut set = json_schema::read(text)?;
         set.keep_formats(|name| policy.formats == Formats::Assert && strings.formats().get(name).is_some());
         let set = Arc::new(set);
         for (name, schema) in set.formats() {

@@ -12,9 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::pack::{Inside, ROOT};
 use crate::{
-    automaton::lexical::{
-        BodyState, BodyStep, Loops, StrState, StringDfa, StringLanguage, escape, unescape::Spelling,
-    },
+    automaton::lexical::{BodyState, BodyStep, Loops, StrState, StringDfa, StringLanguage, escape, unescape::Spelling},
     vocab::{TokenId, TokenTrie, Vocabulary},
 };
 

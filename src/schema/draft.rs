@@ -41,8 +41,8 @@ impl Draft {
             | "minContains"
             | "maxContains"
             | "$anchor" => Self::V2019,
-            "$recursiveRef" => return matches!(self, Self::V2019 | Self::Undeclared),
-            "prefixItems" | "$dynamicRef" => Self::V2020,
+            "$recursiveRef" | "$recursiveAnchor" => return matches!(self, Self::V2019 | Self::Undeclared),
+            "prefixItems" | "$dynamicRef" | "$dynamicAnchor" => Self::V2020,
             _ => Self::V4,
         };
         self >= since

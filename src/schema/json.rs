@@ -4,6 +4,8 @@
 //! general readers drop: numbers of any size and precision, a refusal of duplicate keys, a bound on nesting that
 //! cannot overflow the stack, and errors with line and column.
 
+use std::sync::OnceLock;
+
 use super::{Decimal, SchemaError, SchemaErrorKind};
 
 /// Index of a value in its [`Document`].
@@ -29,6 +31,8 @@ pub const MAX_DEPTH: usize = 512;
 pub struct Document {
     values: Vec<Value>,
     root: ValueId,
+    /// For each value the one around it and its index there; made for the first pointer.
+    parents: OnceLock<Box<[(ValueId, u32)]>>,
 }
 
 impl Document {
@@ -44,7 +48,7 @@ impl Document {
         if reader.at < text.len() {
             return Err(reader.error("unexpected text after the end of the value"));
         }
-        Ok(Self { values: reader.values, root })
+        Ok(Self { values: reader.values, root, parents: OnceLock::new() })
     }
 
     pub fn root(&self) -> ValueId {
@@ -87,26 +91,35 @@ impl Document {
         Some(at)
     }
 
-    /// The JSON pointer of a value; for errors only, since it searches.
+    /// The JSON pointer of a value. The first one takes a pass over the document, the others only the way up.
     pub fn pointer(&self, target: ValueId) -> String {
+        let parents = self.parents.get_or_init(|| self.find_parents());
         let mut steps = Vec::new();
         let mut child = target;
-        // Children are stored before their parents, so one pass upwards finds the whole way.
-        for (id, value) in self.values.iter().enumerate().skip(target as usize + 1) {
-            let step = match value {
-                Value::Array(items) => items.iter().position(|item| *item == child).map(|index| index.to_string()),
-                Value::Object(members) => {
-                    let name = members.iter().find(|(_, value)| *value == child);
-                    name.map(|(name, _)| escape_pointer(name))
-                }
-                _ => None,
-            };
-            if let Some(step) = step {
-                steps.push(step);
-                child = id as ValueId;
-            }
+        while child != self.root {
+            let (parent, index) = parents[child as usize];
+            steps.push(match self.value(parent) {
+                Value::Object(members) => escape_pointer(&members[index as usize].0),
+                _ => index.to_string(),
+            });
+            child = parent;
         }
         steps.iter().rev().fold(String::new(), |path, step| path + "/" + step)
+    }
+
+    fn find_parents(&self) -> Box<[(ValueId, u32)]> {
+        let mut parents = vec![(self.root, 0); self.values.len()];
+        for (id, value) in self.values.iter().enumerate() {
+            let mut note = |index: usize, child: ValueId| parents[child as usize] = (id as ValueId, index as u32);
+            match value {
+                Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| note(index, *item)),
+                Value::Object(members) => {
+                    members.iter().enumerate().for_each(|(index, (_, value))| note(index, *value))
+                }
+                _ => {}
+            }
+        }
+        parents.into()
     }
 }
 

@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Decimal, Document, Draft, ValueId};
+use super::{Decimal, Document, ValueId, resource};
 
 /// Index of a subschema in its [`SchemaSet`].
 pub type SchemaId = u32;
+
+/// A value in one of the documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Place {
+    pub document: u32,
+    pub value: ValueId,
+}
 
 /// A set of JSON types; `integer` is one of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,6 +26,8 @@ impl TypeSet {
     pub const STRING: Self = Self(16);
     pub const ARRAY: Self = Self(32);
     pub const OBJECT: Self = Self(64);
+    /// Draft 4's integer: written without fraction and exponent.
+    pub const INTEGER_AS_WRITTEN: Self = Self(128);
 
     /// By the name that schemas use.
     pub fn named(name: &str) -> Option<Self> {
@@ -130,11 +139,11 @@ pub enum Schema {
 /// Every subschema that the root can reach.
 #[derive(Debug)]
 pub struct SchemaSet {
-    pub(super) document: Document,
-    pub(super) draft: Draft,
+    /// Each with its URI; that of the first is empty.
+    pub(super) documents: Vec<(Arc<str>, Arc<Document>)>,
     pub(super) schemas: Vec<Schema>,
-    /// Where each subschema stands in the document; composite constants stand where the constant does.
-    pub(super) places: Vec<ValueId>,
+    /// Where each subschema stands; composite constants stand where the constant does.
+    pub(super) places: Vec<Place>,
     pub(super) root: SchemaId,
     pub(super) annotations: Vec<String>,
 }
@@ -142,10 +151,6 @@ pub struct SchemaSet {
 impl SchemaSet {
     pub fn root(&self) -> SchemaId {
         self.root
-    }
-
-    pub fn draft(&self) -> Draft {
-        self.draft
     }
 
     pub fn schema(&self, id: SchemaId) -> &Schema {
@@ -170,9 +175,11 @@ impl SchemaSet {
         self.schemas.is_empty()
     }
 
-    /// The JSON pointer of a subschema.
+    /// The JSON pointer of a subschema, behind the document's URI where it is not the first.
     pub fn pointer(&self, id: SchemaId) -> String {
-        self.document.pointer(self.places[id as usize])
+        let place = self.places[id as usize];
+        let (uri, document) = &self.documents[place.document as usize];
+        resource::pointer_in(uri, document, place.value)
     }
 
     /// All patterns, each with the JSON pointer of its schema.
@@ -210,7 +217,8 @@ impl SchemaSet {
             let dropped = |keyword: &Keyword| matches!(keyword, Keyword::Format(name) if !keep(name));
             if keywords.iter().any(dropped) {
                 *keywords = keywords.iter().filter(|keyword| !dropped(keyword)).cloned().collect();
-                self.annotations.push(self.document.pointer(*place) + "/format");
+                let (uri, document) = &self.documents[place.document as usize];
+                self.annotations.push(resource::pointer_in(uri, document, place.value) + "/format");
             }
         }
     }

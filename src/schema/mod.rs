@@ -1,28 +1,39 @@
 //! JSON Schema: a document read into keywords that mean one thing each.
 //!
-//! Nouns: a [`Document`] is the text as a tree; a [`SchemaSet`] holds every subschema that the root can reach, by
-//! [`SchemaId`], each as a list of [`Keyword`]s in normal form: legacy spellings are gone (`items` as a list,
-//! `dependencies`, boolean `exclusiveMinimum`), references point at ids, composite constants have become schemas.
+//! Nouns: a [`Document`] is the text as a tree; [`Documents`] are what it may refer to, by URI; a [`Dialect`] says which
+//! keywords mean something; a [`SchemaSet`] holds every subschema that the root can reach, by [`SchemaId`], each as a
+//! list of [`Keyword`]s in normal form: legacy spellings are gone (`items` as a list, `dependencies`, boolean
+//! `exclusiveMinimum`), references point at ids, composite constants have become schemas. Where the meaning of a
+//! reference depends on the way that led to it (`$dynamicRef`, `$recursiveRef`), the subschema is there once for each
+//! such way.
 //!
 //! Invariants: a keyword that is not enforced is an error that names it and its JSON pointer, never silence; what
 //! demands nothing (titles, unknown words) is listed in [`SchemaSet::annotations`]. References that lead back to
 //! themselves without a step into the value are refused, so every later walk through in-place keywords ends.
 //!
-//! Cost: one pass over what the root can reach, linear in its size; `$defs` that nobody refers to are not looked at.
+//! Cost: one pass over what the root can reach, linear in its size; `$defs` that nobody refers to are not looked at,
+//! unless something in the document has a name of its own (`$id`, `$anchor`).
 //!
 //! Sources: the JSON Schema specifications, drafts 4 to 2020-12.
 
 mod cycle;
 pub mod decimal;
+mod dialect;
 mod draft;
 mod json;
 mod keyword;
+mod metaschema;
 mod read;
+mod resource;
+mod scope;
+mod uri;
 
 pub use decimal::Decimal;
+pub use dialect::Dialect;
 pub use draft::Draft;
 pub use json::{Document, MAX_DEPTH, Value, ValueId, escape_pointer};
 pub use keyword::{Keyword, Literals, Schema, SchemaId, SchemaSet, TypeSet};
+pub use resource::Documents;
 
 /// What is wrong with a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +49,7 @@ pub enum SchemaErrorKind {
 pub struct SchemaError {
     pub kind: SchemaErrorKind,
     pub message: String,
-    /// Of the offending keyword, where the text is JSON.
+    /// JSON pointer of the offending keyword, where the text is JSON; behind the document's URI where it is not the first.
     pub pointer: Option<String>,
     /// Line and column from 1, where it is not.
     pub position: Option<(u32, u32)>,

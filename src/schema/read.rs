@@ -5,8 +5,12 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    Decimal, Document, Draft, Keyword, Literals, Schema, SchemaError, SchemaErrorKind, SchemaId, SchemaSet, TypeSet,
-    Value, ValueId, cycle, escape_pointer,
+    Decimal, Dialect, Document, Documents, Keyword, Literals, Schema, SchemaError, SchemaErrorKind, SchemaId,
+    SchemaSet, TypeSet, Value, ValueId, cycle, escape_pointer,
+    keyword::Place,
+    resource::{Library, pointer_in},
+    scope::{ScopeId, Scopes},
+    uri,
 };
 
 /// Words that demand nothing of a value, in any draft.
@@ -34,45 +38,66 @@ const ANNOTATIONS: &[&str] = &[
     "contentSchema",
 ];
 
+/// Subschemas beyond one for each value of the documents: copies for dynamic scopes, and parts of constants.
+const MAX_COPIES: usize = 100_000;
+
 impl SchemaSet {
-    /// Reads a schema's text.
+    /// Reads a schema's text that refers to nothing outside, published metaschemas excepted.
     ///
     /// # Errors
     /// What is malformed, and by name and place what cannot be enforced.
     pub fn parse(text: &str) -> Result<Self, SchemaError> {
-        let document = Document::parse(text)?;
-        let root = document.root();
-        let draft = declared_draft(&document, root)?;
-        let set = Self { document, draft, schemas: Vec::new(), places: Vec::new(), root: 0, annotations: Vec::new() };
-        let mut reader = Reader { set, by_value: FxHashMap::default(), waiting: Vec::new() };
-        reader.set.root = reader.reach(root);
-        while let Some(id) = reader.waiting.pop() {
-            reader.set.schemas[id as usize] = reader.read(id)?;
+        Self::parse_with(text, &Documents::default())
+    }
+
+    /// Reads a schema's text that may refer to these documents.
+    ///
+    /// # Errors
+    /// What is malformed, and by name and place what cannot be enforced.
+    pub fn parse_with(text: &str, documents: &Documents) -> Result<Self, SchemaError> {
+        let library = Library::open(text, documents.clone())?;
+        let root = library.resource(0).root;
+        let mut reader = Reader {
+            library,
+            scopes: Scopes::default(),
+            schemas: Vec::new(),
+            places: Vec::new(),
+            annotations: Vec::new(),
+            known: FxHashMap::default(),
+            waiting: Vec::new(),
+            document: root.document,
+            scope: 0,
+        };
+        let root = reader.reach_at(root)?;
+        while let Some((id, scope)) = reader.waiting.pop() {
+            reader.schemas[id as usize] = reader.read(reader.places[id as usize], scope)?;
         }
-        cycle::refuse_cycles(&reader.set)?;
-        Ok(reader.set)
+        let Reader { library, schemas, places, annotations, .. } = reader;
+        let set = Self { documents: library.into_documents(), schemas, places, root, annotations };
+        cycle::refuse_cycles(&set)?;
+        Ok(set)
     }
 }
 
-fn declared_draft(document: &Document, root: ValueId) -> Result<Draft, SchemaError> {
-    let Some(declared) = document.get(root, "$schema") else { return Ok(Draft::Undeclared) };
-    let Value::String(uri) = document.value(declared) else {
-        return Err(SchemaError::new(SchemaErrorKind::Invalid, "$schema must be a string").at("/$schema"));
-    };
-    // A dialect of somebody's own is read like no declaration: everything that any draft knows is enforced.
-    Ok(Draft::from_uri(uri).unwrap_or(Draft::Undeclared))
-}
-
 struct Reader {
-    set: SchemaSet,
-    by_value: FxHashMap<ValueId, SchemaId>,
-    waiting: Vec<SchemaId>,
+    library: Library,
+    scopes: Scopes,
+    schemas: Vec<Schema>,
+    places: Vec<Place>,
+    annotations: Vec<String>,
+    known: FxHashMap<(Place, ScopeId), SchemaId>,
+    waiting: Vec<(SchemaId, ScopeId)>,
+    /// The document and the scope of the subschema that is being read.
+    document: u32,
+    scope: ScopeId,
 }
 
 /// The members of one schema object, while it is read.
 struct Members<'a> {
     document: &'a Document,
-    draft: Draft,
+    /// The document's; empty for the first.
+    uri: &'a str,
+    dialect: Dialect,
     at: ValueId,
     members: &'a [(Box<str>, ValueId)],
 }
@@ -81,12 +106,16 @@ impl<'a> Members<'a> {
     /// The value of a keyword that the draft knows.
     fn get(&self, keyword: &str) -> Option<ValueId> {
         let found = self.members.iter().find(|(name, _)| **name == *keyword)?;
-        self.draft.knows(keyword).then_some(found.1)
+        self.dialect.knows(keyword).then_some(found.1)
     }
 
     fn error(&self, kind: SchemaErrorKind, keyword: &str, message: impl Into<String>) -> SchemaError {
-        let pointer = self.document.pointer(self.at) + "/" + &escape_pointer(keyword);
-        SchemaError::new(kind, message).at(pointer)
+        SchemaError::new(kind, message).at(self.pointer(keyword))
+    }
+
+    /// Where a keyword stands.
+    fn pointer(&self, keyword: &str) -> String {
+        pointer_in(self.uri, self.document, self.at) + "/" + &escape_pointer(keyword)
     }
 
     fn invalid(&self, keyword: &str, what: &str) -> SchemaError {
@@ -150,46 +179,55 @@ impl<'a> Members<'a> {
 }
 
 impl Reader {
-    /// The id of the subschema at a place of the document; it is read later.
-    fn reach(&mut self, value: ValueId) -> SchemaId {
-        if let Some(id) = self.by_value.get(&value) {
-            return *id;
+    /// The id of a subschema inside the one that is being read; it is read later.
+    fn reach(&mut self, value: ValueId) -> Result<SchemaId, SchemaError> {
+        self.reach_at(Place { document: self.document, value })
+    }
+
+    /// The id of the subschema at a place, entered from the one that is being read.
+    fn reach_at(&mut self, place: Place) -> Result<SchemaId, SchemaError> {
+        let resource = self.library.resource(self.library.home(place));
+        let scope = self.scopes.enter(self.scope, &resource.dynamic)?;
+        if let Some(id) = self.known.get(&(place, scope)) {
+            return Ok(*id);
         }
-        let id = self.add(value, Schema::Any);
-        self.by_value.insert(value, id);
-        self.waiting.push(id);
-        id
+        if self.schemas.len() > 2 * self.library.values() + MAX_COPIES {
+            let message = "the dynamic references lead to too many different readings of the same subschemas";
+            return Err(SchemaError::new(SchemaErrorKind::TooLarge, message).at(self.library.pointer(place)));
+        }
+        let id = self.add(place, Schema::Any);
+        self.known.insert((place, scope), id);
+        self.waiting.push((id, scope));
+        Ok(id)
     }
 
-    fn add(&mut self, place: ValueId, schema: Schema) -> SchemaId {
-        self.set.schemas.push(schema);
-        self.set.places.push(place);
-        self.set.schemas.len() as SchemaId - 1
+    fn add(&mut self, place: Place, schema: Schema) -> SchemaId {
+        self.schemas.push(schema);
+        self.places.push(place);
+        self.schemas.len() as SchemaId - 1
     }
 
-    fn read(&mut self, id: SchemaId) -> Result<Schema, SchemaError> {
-        // The document is lent out while subschemas are added beside it.
-        let document = std::mem::take(&mut self.set.document);
-        let schema = self.read_from(&document, self.set.places[id as usize]);
-        self.set.document = document;
-        schema
-    }
-
-    fn read_from(&mut self, document: &Document, at: ValueId) -> Result<Schema, SchemaError> {
-        let members = match document.value(at) {
+    fn read(&mut self, place: Place, scope: ScopeId) -> Result<Schema, SchemaError> {
+        (self.document, self.scope) = (place.document, scope);
+        let document = self.library.document(place.document).clone();
+        let members = match document.value(place.value) {
             Value::Bool(true) => return Ok(Schema::Any),
             Value::Bool(false) => return Ok(Schema::Never),
             Value::Object(members) => members,
             _ => {
                 let message = "a schema must be an object, true or false";
-                return Err(SchemaError::new(SchemaErrorKind::Invalid, message).at(document.pointer(at)));
+                return Err(SchemaError::new(SchemaErrorKind::Invalid, message).at(self.library.pointer(place)));
             }
         };
-        let members = Members { document, draft: self.set.draft, at, members };
+        let dialect = self.library.resource(self.library.home(place)).dialect;
+        let uri = self.library.uri(place.document).clone();
+        let members = Members { document: &document, uri: &uri, dialect, at: place.value, members };
         let mut keywords = Vec::new();
-        if let Some(target) = members.text("$ref")? {
-            keywords.push(Keyword::Ref(self.resolve(&members, target)?));
-            if members.draft.ref_hides_siblings() {
+        for word in ["$ref", "$dynamicRef", "$recursiveRef"] {
+            let Some(target) = members.text(word)? else { continue };
+            let target = self.resolve(&members, word, target)?;
+            keywords.push(Keyword::Ref(self.reach_at(target)?));
+            if members.dialect.draft.ref_hides_siblings() {
                 return Ok(Schema::All(keywords.into()));
             }
         }
@@ -203,36 +241,60 @@ impl Reader {
         Ok(Schema::All(keywords.into()))
     }
 
-    fn resolve(&mut self, members: &Members, target: &str) -> Result<SchemaId, SchemaError> {
-        let document = members.document;
-        let unresolved = || {
-            let message = format!("the reference {target:?} leads nowhere");
-            members.error(SchemaErrorKind::Invalid, "$ref", message)
+    /// Where a reference leads, from the scope of the subschema that is being read.
+    fn resolve(&mut self, members: &Members, word: &str, target: &str) -> Result<Place, SchemaError> {
+        let (reference, fragment) = uri::split(target);
+        let fragment = uri::percent_decode(fragment).ok_or_else(|| {
+            let message = format!("the reference {target:?} is not a URI: a % without two hexadecimal digits");
+            members.error(SchemaErrorKind::Invalid, word, message)
+        })?;
+        let home = self.library.home(Place { document: self.document, value: members.at });
+        let base = self.library.resource(home).base.clone();
+        let whole = uri::resolve(&base, reference);
+        let found = if *whole == *base { Some(home) } else { self.library.find(&whole)? };
+        let place = match found {
+            Some(resource) => self.in_resource(resource, word, &fragment),
+            None => self.library.alias(&whole).and_then(|root| self.below(root, &fragment)),
         };
-        let (uri, fragment) = target.split_once('#').unwrap_or((target, ""));
-        let fragment = percent_decode(fragment).ok_or_else(unresolved)?;
-        let base = if uri.is_empty() {
-            document.root()
-        } else {
-            find(document, &["$id", "id"], |id| id.trim_end_matches('#') == uri).ok_or_else(|| {
-                let message = format!("the reference {target:?} leads out of this document");
-                let error = members.error(SchemaErrorKind::Unsupported, "$ref", message);
-                error.hint("put the schema that it names into $defs and refer to it there")
-            })?
+        let name = if fragment.is_empty() { whole } else { format!("{whole}#{fragment}") };
+        let Some(place) = place.or_else(|| self.library.alias(&name)) else {
+            if found.is_some() {
+                let message = format!("the reference {target:?} leads nowhere");
+                return Err(members.error(SchemaErrorKind::Invalid, word, message));
+            }
+            let message = format!("the reference {target:?} leads to a document that was not given: {name:?}");
+            let error = members.error(SchemaErrorKind::Unsupported, word, message);
+            return Err(error.hint("give the document with its URI, or put the schema into $defs; nothing is fetched"));
         };
-        let value = if fragment.is_empty() || fragment.starts_with('/') {
-            document.follow(base, &fragment)
-        } else {
-            let hash = format!("#{fragment}");
-            find(document, &["$anchor", "$dynamicAnchor"], |anchor| anchor == fragment)
-                .or_else(|| find(document, &["$id", "id"], |id| id == hash))
-        };
-        Ok(self.reach(value.ok_or_else(unresolved)?))
+        self.library.refer(place)?;
+        Ok(place)
+    }
+
+    /// The value that a fragment names; for a dynamic reference, its namesake in the outermost resource of the scope.
+    fn in_resource(&self, resource: u32, word: &str, fragment: &str) -> Option<Place> {
+        let resource = self.library.resource(resource);
+        if fragment.is_empty() || fragment.starts_with('/') {
+            let recursive = word == "$recursiveRef" && resource.dynamic.iter().any(|(name, _)| name.is_empty());
+            let outermost = recursive.then(|| self.scopes.outermost(self.scope, "")).flatten();
+            return outermost.or_else(|| self.below(resource.root, fragment));
+        }
+        let place = Place { value: *resource.anchors.get(fragment)?, ..resource.root };
+        let dynamic = resource.dynamic.iter().any(|(name, at)| **name == *fragment && *at == place);
+        let outermost = (dynamic && word == "$dynamicRef").then(|| self.scopes.outermost(self.scope, fragment));
+        Some(outermost.flatten().unwrap_or(place))
+    }
+
+    fn below(&self, root: Place, pointer: &str) -> Option<Place> {
+        let value = self.library.document(root.document).follow(root.value, pointer)?;
+        (pointer.is_empty() || pointer.starts_with('/')).then_some(Place { value, ..root })
     }
 
     fn general(&mut self, members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
         if let Some(id) = members.get("type") {
             let named = |id: ValueId| match members.document.value(id) {
+                Value::String(name) if **name == *"integer" && members.dialect.draft.integers_by_form() => {
+                    Ok(TypeSet::INTEGER_AS_WRITTEN)
+                }
                 Value::String(name) => TypeSet::named(name).ok_or_else(|| {
                     let message = format!("{name:?} is not a type");
                     let error = members.error(SchemaErrorKind::Invalid, "type", message);
@@ -304,7 +366,7 @@ impl Reader {
             }
             _ => vec![Keyword::Literals(self.literals(document, &[value]))],
         };
-        self.add(value, Schema::All(keywords.into()))
+        self.add(Place { document: self.document, value }, Schema::All(keywords.into()))
     }
 
     fn strings(&mut self, members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
@@ -325,20 +387,20 @@ impl Reader {
     fn objects(&mut self, members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
         let mut named = Vec::new();
         for (key, schema) in members.object("properties")? {
-            named.push((key.clone(), self.reach(*schema)));
+            named.push((key.clone(), self.reach(*schema)?));
         }
         let mut patterns: Vec<(Arc<str>, SchemaId)> = Vec::new();
         for (pattern, schema) in members.object("patternProperties")? {
-            patterns.push(((**pattern).into(), self.reach(*schema)));
+            patterns.push(((**pattern).into(), self.reach(*schema)?));
         }
-        let rest = members.get("additionalProperties").map(|schema| self.reach(schema));
+        let rest = members.get("additionalProperties").map(|schema| self.reach(schema)).transpose()?;
         if !named.is_empty() || !patterns.is_empty() || rest.is_some() {
             keywords.push(Keyword::Properties { named, patterns, rest });
         }
         if let Some(names) = members.get("required") {
             match members.document.value(names) {
                 // Draft 3's `"required": true` inside a property still circulates; no later draft gives it a meaning.
-                Value::Bool(_) => self.set.annotations.push(members.document.pointer(members.at) + "/required"),
+                Value::Bool(_) => self.annotations.push(members.pointer("required")),
                 _ => keywords.push(Keyword::Required(members.names("required", names)?)),
             }
         }
@@ -347,7 +409,7 @@ impl Reader {
             keywords.push(Keyword::PropertyCount { min: min.unwrap_or(0), max });
         }
         if let Some(names) = members.get("propertyNames") {
-            keywords.push(Keyword::PropertyNames(self.reach(names)));
+            keywords.push(Keyword::PropertyNames(self.reach(names)?));
         }
         self.dependencies(members, keywords)
     }
@@ -366,7 +428,7 @@ impl Reader {
                     _ if keyword == "dependentRequired" => {
                         return Err(members.invalid(keyword, "an object of arrays of strings"));
                     }
-                    _ => schemas.push((key.clone(), self.reach(*value))),
+                    _ => schemas.push((key.clone(), self.reach(*value)?)),
                 }
             }
         }
@@ -382,15 +444,15 @@ impl Reader {
     fn arrays(&mut self, members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
         let mut prefix = Vec::new();
         for schema in members.list("prefixItems")?.unwrap_or_default() {
-            prefix.push(self.reach(*schema));
+            prefix.push(self.reach(*schema)?);
         }
         let mut rest = None;
         match members.get("items").map(|id| (id, members.document.value(id))) {
             Some((_, Value::Array(items))) if members.get("prefixItems").is_none() => {
-                prefix = items.iter().map(|item| self.reach(*item)).collect();
-                rest = members.get("additionalItems").map(|schema| self.reach(schema));
+                prefix = items.iter().map(|item| self.reach(*item)).collect::<Result<_, _>>()?;
+                rest = members.get("additionalItems").map(|schema| self.reach(schema)).transpose()?;
             }
-            Some((id, _)) => rest = Some(self.reach(id)),
+            Some((id, _)) => rest = Some(self.reach(id)?),
             None => {}
         }
         if !prefix.is_empty() || rest.is_some() {
@@ -402,7 +464,7 @@ impl Reader {
         }
         if let Some(schema) = members.get("contains") {
             let (min, max) = (members.count("minContains")?.unwrap_or(1), members.count("maxContains")?);
-            keywords.push(Keyword::Contains { schema: self.reach(schema), min, max });
+            keywords.push(Keyword::Contains { schema: self.reach(schema)?, min, max });
         }
         match members.get("uniqueItems").map(|id| members.document.value(id)) {
             None | Some(Value::Bool(false)) => {}
@@ -415,7 +477,7 @@ impl Reader {
     fn combinators(&mut self, members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
         for keyword in ["allOf", "anyOf", "oneOf"] {
             if let Some(schemas) = members.list(keyword)? {
-                let schemas = schemas.iter().map(|schema| self.reach(*schema)).collect();
+                let schemas = schemas.iter().map(|schema| self.reach(*schema)).collect::<Result<_, _>>()?;
                 keywords.push(match keyword {
                     "allOf" => Keyword::AllOf(schemas),
                     "anyOf" => Keyword::AnyOf(schemas),
@@ -424,13 +486,14 @@ impl Reader {
             }
         }
         if let Some(schema) = members.get("not") {
-            keywords.push(Keyword::Not(self.reach(schema)));
+            keywords.push(Keyword::Not(self.reach(schema)?));
         }
         if let Some(condition) = members.get("if") {
             let (then, otherwise) = (members.get("then"), members.get("else"));
             if then.is_some() || otherwise.is_some() {
-                let condition = self.reach(condition);
-                let (then, otherwise) = (then.map(|id| self.reach(id)), otherwise.map(|id| self.reach(id)));
+                let condition = self.reach(condition)?;
+                let then = then.map(|id| self.reach(id)).transpose()?;
+                let otherwise = otherwise.map(|id| self.reach(id)).transpose()?;
                 keywords.push(Keyword::If { condition, then, otherwise });
             }
         }
@@ -439,13 +502,12 @@ impl Reader {
 
     fn note_annotations(&mut self, members: &Members) -> Result<(), SchemaError> {
         for (name, _) in members.members {
-            if UNENFORCED.contains(&&**name) && members.draft.knows(name) {
+            if UNENFORCED.contains(&&**name) && members.dialect.knows(name) {
                 let message = format!("{name} is not enforced yet");
                 return Err(members.error(SchemaErrorKind::Unsupported, name, message));
             }
-            if (!KNOWN.contains(&&**name) || !members.draft.knows(name)) && !ANNOTATIONS.contains(&&**name) {
-                let pointer = members.document.pointer(members.at);
-                self.set.annotations.push(pointer + "/" + &escape_pointer(name));
+            if (!KNOWN.contains(&&**name) || !members.dialect.knows(name)) && !ANNOTATIONS.contains(&&**name) {
+                self.annotations.push(members.pointer(name));
             }
         }
         Ok(())
@@ -453,8 +515,7 @@ impl Reader {
 }
 
 /// Keywords with a meaning that nobody here enforces yet: refused by name.
-const UNENFORCED: &[&str] =
-    &["unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "x-espalier"];
+const UNENFORCED: &[&str] = &["unevaluatedProperties", "unevaluatedItems", "x-espalier"];
 
 /// Keywords that are enforced.
 const KNOWN: &[&str] = &[
@@ -497,6 +558,8 @@ const KNOWN: &[&str] = &[
     "then",
     "else",
     "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
 ];
 
 fn numeric(members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
@@ -541,27 +604,4 @@ fn whole(number: &Decimal) -> Option<u32> {
     let digits =
         number.digits().iter().try_fold(0u32, |value, digit| value.checked_mul(10)?.checked_add(u32::from(*digit)));
     digits?.checked_mul(10u32.checked_pow(zeros)?)
-}
-
-/// The first object of the document with one of `keys` whose text passes.
-fn find(document: &Document, keys: &[&str], pass: impl Fn(&str) -> bool) -> Option<ValueId> {
-    let named = |id: &ValueId| {
-        keys.iter().any(|key| {
-            matches!(document.get(*id, key).map(|id| document.value(id)), Some(Value::String(text)) if pass(text))
-        })
-    };
-    (0..document.len() as ValueId).find(named)
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        bytes.push(match byte {
-            b'%' => (digit(rest.next()?)? * 16 + digit(rest.next()?)?) as u8,
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }

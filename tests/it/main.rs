@@ -2,6 +2,7 @@
 
 mod formats;
 mod masks;
+mod references;
 #[cfg(feature = "server")]
 mod server;
 mod shared;

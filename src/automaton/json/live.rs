@@ -89,7 +89,14 @@ impl Tables {
         let spec = self.specs.intern(super::spec::Spec::only(typed));
         match kind {
             Kind::Null | Kind::False | Kind::True => unreachable!("these kinds have one value"),
-            Kind::Number if matches!(self.specs.lowering.formulas.node(typed), Node::Atom(Atom::Integer)) => true,
+            Kind::Number
+                if matches!(
+                    self.specs.lowering.formulas.node(typed),
+                    Node::Atom(Atom::Integer | Atom::IntegerAsWritten)
+                ) =>
+            {
+                true
+            }
             Kind::Number => {
                 let number = self.number(spec);
                 self.numbers[number as usize].start().is_some()

@@ -40,6 +40,8 @@ pub enum Atom {
     Keyword(SchemaId, u32),
     /// The number is an integer.
     Integer,
+    /// The number is an integer and written as one.
+    IntegerAsWritten,
     /// So many properties or items, at least.
     MinCount(u32),
     /// So many properties or items, at most.
@@ -166,6 +168,9 @@ impl Lowering {
             Kind::Number if types.contains(TypeSet::INTEGER) && !types.contains(TypeSet::NUMBER) => {
                 return self.formulas.atom(Atom::Integer);
             }
+            Kind::Number if types.contains(TypeSet::INTEGER_AS_WRITTEN) && !types.contains(TypeSet::NUMBER) => {
+                return self.formulas.atom(Atom::IntegerAsWritten);
+            }
             Kind::Number => TypeSet::NUMBER,
             Kind::String => TypeSet::STRING,
             Kind::Array => TypeSet::ARRAY,
@@ -207,7 +212,9 @@ impl Lowering {
     fn of_string(&mut self, keyword: &Keyword, at: (SchemaId, u32)) -> Formula {
         match keyword {
             Keyword::Length { min: 0, max: None } => Formula::TRUE,
-            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) => self.formulas.atom(Atom::Keyword(at.0, at.1)),
+            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) => {
+                self.formulas.atom(Atom::Keyword(at.0, at.1))
+            }
             _ => Formula::TRUE,
         }
     }
@@ -290,8 +297,8 @@ impl Lowering {
     pub fn number_expr(&self, formula: Formula) -> Expr<NumberAtom> {
         self.expr(formula, &|atom| match *atom {
             Atom::Among(index) => NumberAtom::OneOf(self.among[index as usize].numbers.clone()),
-            Atom::Integer if self.set.draft().integers_by_form() => NumberAtom::IntegerText,
             Atom::Integer => NumberAtom::Integer,
+            Atom::IntegerAsWritten => NumberAtom::IntegerText,
             Atom::Keyword(schema, index) => match &self.set.keywords(schema)[index as usize] {
                 Keyword::Minimum { value, exclusive } => {
                     NumberAtom::Min { value: value.clone(), exclusive: *exclusive }

@@ -172,7 +172,7 @@ fn holds_at_end(atom: &Atom) -> bool {
         Atom::Keyword(..) | Atom::MaxCount(_) | Atom::Unique => true,
         Atom::Contains { min, .. } => *min == 0,
         Atom::Required(_) | Atom::MinCount(_) => false,
-        Atom::Integer | Atom::Schema(_) | Atom::Among(_) => {
+        Atom::Integer | Atom::IntegerAsWritten | Atom::Schema(_) | Atom::Among(_) => {
             unreachable!("{atom:?} does not speak of what is inside a value")
         }
     }

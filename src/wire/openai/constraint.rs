@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    inference::{Constraint, Failure, FailureKind, Formats, KeyOrder, Policy, Whitespace},
+    inference::{Constraint, Documents, Failure, FailureKind, Formats, KeyOrder, Policy, Whitespace},
     wire::Fields,
 };
 
@@ -50,7 +50,7 @@ const OTHER_FORMS: &[(&str, &[&str])] = &[
 
 /// Knobs of the `espalier` object that are planned; asking for one now is refused by name.
 const PLANNED_KNOBS: &[&str] = &["stream_mode", "max_attempts"];
-const KNOBS: &[&str] = &["key_order", "whitespace", "formats"];
+const KNOBS: &[&str] = &["key_order", "whitespace", "formats", "documents"];
 
 pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
     if let Some(name) = fields.names().find(|name| looks_like_a_constraint(name)) {
@@ -68,7 +68,25 @@ pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
         demand.constraint = Some(constraint);
         demand.param = Some((*name).to_owned());
     }
+    let Some(knobs) = fields.object("espalier")? else { return Ok(demand) };
+    if let Some(documents) = documents(&knobs)? {
+        match &mut demand.constraint {
+            Some(Constraint::JsonSchema(schema)) => schema.documents = documents,
+            _ => return Err(knobs.invalid("documents", "there is no JSON Schema that could refer to them")),
+        }
+    }
     Ok(demand)
+}
+
+/// What a schema may refer to: an object of URIs, each with a schema or a text that holds one.
+fn documents(knobs: &Fields) -> Result<Option<Documents>, Failure> {
+    let Some(fields) = knobs.object("documents")? else { return Ok(None) };
+    let mut texts = Vec::new();
+    for uri in fields.names() {
+        let Some(Constraint::JsonSchema(document)) = schema_or_text(&fields, uri)? else { continue };
+        texts.push((uri, document.text));
+    }
+    Ok(Some(Documents::new(texts)))
 }
 
 fn response_format(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
@@ -348,6 +366,17 @@ mod tests {
             "unknown_parameter"
         );
         assert_eq!(code(r#"{"format":"xml"}"#), "invalid_type");
+    }
+
+    #[test]
+    fn documents_belong_to_a_schema() {
+        let demand = demand(
+            r##"{"json_schema":{"$ref":"a"},"espalier":{"documents":{"a":{"$ref":"b#"},"b":"{\"type\":\"null\"}"}}}"##,
+        );
+        let Some(Constraint::JsonSchema(schema)) = demand.unwrap().constraint else { panic!("it is a schema") };
+        assert_eq!(schema.documents, Documents::new([("a", r##"{"$ref":"b#"}"##), ("b", r#"{"type":"null"}"#)]));
+        assert_eq!(code(r#"{"espalier":{"documents":{"a":{}}}}"#), "invalid_value");
+        assert_eq!(code(r#"{"json_schema":{},"espalier":{"documents":{"a":1}}}"#), "invalid_type");
     }
 
     #[test]

@@ -34,6 +34,9 @@ answer_seconds = 1
 [log]
 level = "debug"
 format = "json"
+
+[schemas]
+"https://example.com/address.json" = "schemas/address.json"
 "#;
 
 /// Texts that each say one wrong thing, and a word of the error.
@@ -56,6 +59,7 @@ const WRONG: &[(&str, &str)] = &[
     ("[limits]\nqueue = 0", "queue"),
     ("[limits]\nbody_bytes = 1.5", "body_bytes"),
     ("[limits]\nspeed = 1", "speed"),
+    ("[schemas]\n\"https://a\" = 1", "https://a"),
     ("[log]\nlevel = \"loud\"", "loud"),
     ("[log]\nformat = \"xml\"", "xml"),
     ("[log]\ncolour = true", "colour"),

@@ -50,6 +50,20 @@ async fn constraints_are_refused_before_a_backend_is_touched() {
 }
 
 #[tokio::test]
+async fn schemas_refer_to_documents_of_the_request() {
+    let server = saying("{}", FinishReason::Stop).await;
+    let mut request = ask(json!({"$ref": "https://example.com/a.json"}), false);
+    let error = server.refused(CHAT, request.clone(), 400).await;
+    assert_eq!(error["code"], "unsupported_constraint", "{error}");
+    request["espalier"] = json!({"documents": {"https://example.com/a.json": {"type": "object"}}});
+    let answer = server.json(CHAT, &request).await;
+    assert_eq!(answer["choices"][0]["message"]["content"], "{}");
+    request["espalier"] = json!({"documents": {"https://example.com/a.json": {"type": "nonsense"}}});
+    let error = server.refused(CHAT, request, 400).await;
+    assert!(error["message"].as_str().unwrap().contains("https://example.com/a.json#/type"), "{error}");
+}
+
+#[tokio::test]
 async fn schemas_nested_without_end_are_refused() {
     let server = Setup::default().serve(|_| panic!("a backend was touched")).await;
     for (open, close) in [("{\"items\":", "}"), ("{\"anyOf\":[", "]}"), ("{\"const\":{\"a\":", "}}")] {
@@ -111,6 +125,17 @@ fn check_tells_the_first_violation() {
     assert_eq!(judged[0], json!({"id": "a", "valid": true, "at": null, "message": null}));
     assert_eq!((&judged[1]["id"], &judged[1]["valid"], &judged[1]["at"]), (&json!(2), &json!(false), &json!(3)));
     assert_eq!(done.status, 1);
+}
+
+#[test]
+fn schemas_refer_to_documents_of_the_command_line() {
+    let document = Scratch::new("name.json", r#"{"type": "string"}"#);
+    let schema = Scratch::new("referring.json", r#"{"$ref": "https://example.com/name.json?a=b"}"#);
+    let given = format!("https://example.com/name.json?a=b={}", document.path());
+    let check = |text: &str| espalier(&["check", "--json-schema", schema.path(), "--document", &given], text).status;
+    assert_eq!((check("\"a\""), check("1")), (0, 1));
+    let done = espalier(&["check", "--json-schema", schema.path()], "1");
+    assert!(done.status == 2 && done.err.contains("https://example.com/name.json?a=b"), "{}", done.err);
 }
 
 #[test]
