@@ -62,13 +62,19 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { key_order: KeyOrder::default(), whitespace: Whitespace::default(), plain: true, formats: Formats::default() }
+        Self {
+            key_order: KeyOrder::default(),
+            whitespace: Whitespace::default(),
+            plain: true,
+            formats: Formats::default(),
+        }
     }
 }
 
 impl Policy {
     /// Accepts every valid text: what a check uses.
-    pub const LENIENT: Self = Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false, formats: Formats::Assert };
+    pub const LENIENT: Self =
+        Self { key_order: KeyOrder::Any, whitespace: Whitespace::Flexible, plain: false, formats: Formats::Assert };
 
     /// Accepts every text that is valid under this policy.
     pub fn lenient(self) -> Self {

@@ -177,7 +177,9 @@ impl Lowering {
     fn of_string(&mut self, keyword: &Keyword, at: (SchemaId, u32)) -> Formula {
         match keyword {
             Keyword::Length { min: 0, max: None } => Formula::TRUE,
-            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) => self.formulas.atom(Atom::Keyword(at.0, at.1)),
+            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) => {
+                self.formulas.atom(Atom::Keyword(at.0, at.1))
+            }
             _ => Formula::TRUE,
         }
     }

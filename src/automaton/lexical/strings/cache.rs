@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 
 use super::super::ecma::{self, PatternError};
 use super::super::expr::Expr;
+use super::super::formats::Formats;
 use super::build::{self, Compiled};
 use super::nfa::{MAX_STATES, Nfa};
 use super::{StringAtom, StringLanguage, counted, formula};
-use super::super::formats::Formats;
 
 /// Languages that the cache holds.
 const MAX_LANGUAGES: usize = 8_192;
@@ -64,7 +64,8 @@ impl StringCache {
             return Ok(Arc::clone(language));
         }
         // Built outside the lock: two threads may build the same language, and the first to finish wins.
-        let (require, watch) = (self.spelled(require), watch.iter().map(|formula| self.spelled(formula)).collect::<Vec<_>>());
+        let (require, watch) =
+            (self.spelled(require), watch.iter().map(|formula| self.spelled(formula)).collect::<Vec<_>>());
         let dfa = build::build(&require, &watch, &|pattern| self.pattern(pattern))?;
         let language = Arc::new(StringLanguage::new(dfa));
         let mut languages = lock(&self.languages);

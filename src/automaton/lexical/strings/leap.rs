@@ -176,7 +176,9 @@ mod tests {
                 found
             })
         };
-        for text in ["", "2", "1", "23", "23:", "23:5", "23:4", "23:59:6", "10:11:60", "23:59:60.", "01:02:60.5", "01:02:60-2"] {
+        for text in
+            ["", "2", "1", "23", "23:", "23:5", "23:4", "23:59:6", "10:11:60", "23:59:60.", "01:02:60.5", "01:02:60-2"]
+        {
             let state = text.bytes().fold(start(3), step);
             let state = if text.is_empty() { state } else { text.bytes().fold(start(0), step) };
             assert_eq!(Some(measure(state).min), shortest(state), "{text}");

@@ -76,9 +76,7 @@ pub enum StringAtom {
     /// A format of JSON Schema, by its name; see [`super::Formats`].
     Format(Arc<str>),
     /// Behind so many ASCII characters, a time `hh:mm:60` with an offset that makes it 23:59:60 in UTC.
-    LeapSecond {
-        skip: u8,
-    },
+    LeapSecond { skip: u8 },
 }
 
 /// A place in a text of a language. Means something only to the language that made it.
