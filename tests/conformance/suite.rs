@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use espalier::{
-    frontend::{Constraint, DiagnosticKind, JsonSchema, Policy},
+    frontend::{Constraint, DiagnosticKind, Formats, JsonSchema, Policy},
     matcher::{Engine, Program},
     schema::Documents,
 };
@@ -79,16 +79,19 @@ impl Suite {
         Some(Self { files, documents, engine: bytes_engine(), reasons: BTreeMap::new(), wrong: Vec::new() })
     }
 
-    fn compile(&self, schema: String) -> Result<Arc<Program>, espalier::frontend::Diagnostic> {
+    /// The suite's own `format.json` holds that formats are annotations; those that assert them stand apart.
+    fn compile(&self, file: &str, schema: String) -> Result<Arc<Program>, espalier::frontend::Diagnostic> {
         let schema = JsonSchema { text: schema.into(), documents: self.documents.clone() };
-        self.engine.compile(&Constraint::JsonSchema(schema), Policy::LENIENT)
+        let annotate = file.ends_with("/format.json") && !file.contains("optional");
+        let formats = if annotate { Formats::Annotate } else { Formats::Assert };
+        self.engine.compile(&Constraint::JsonSchema(schema), Policy { formats, ..Policy::LENIENT })
     }
 
     fn run(&mut self, file: &str, groups: &[Group], draft: &str) -> Counts {
         let mut counts = Counts::default();
         for group in groups {
             let started = Instant::now();
-            let program = match self.compile(declared(&group.schema, draft)) {
+            let program = match self.compile(file, declared(&group.schema, draft)) {
                 Ok(program) => Some(program),
                 Err(refusal) if refusal.kind == DiagnosticKind::Unsatisfiable => None,
                 Err(refusal) => {
