@@ -9,6 +9,7 @@ import sys
 
 import machine
 import models
+import test
 from steps import ROOT, Stop, binary, must, say
 
 RECORD = ROOT / "benches" / "record"
@@ -41,12 +42,24 @@ def masks(today):
                        "--report", report], 4 * 3600, show=True)
 
 
+def judged(today):
+    """All the answers that two validators judge; `make test` has a sample of them."""
+    python = test.python()
+    answers = RECORD.parent.parent / ".espalier" / "judge" / "answers.jsonl"
+    answers.parent.mkdir(parents=True, exist_ok=True)
+    must("Judged answers", [python, test.CLIENTS / "judge" / "run.py", "--out", answers, "--cut-share", "0.05"], 2 * 3600, show=True,
+         env=test.for_clients())
+    must("The same answers, judged in Rust", ["cargo", "test", "--release", "--test", "judge"], 900, show=True,
+         env={"ESPALIER_JUDGE_ANSWERS": str(answers)})
+
+
 def main():
     machine.install("test")
     must("Building", ["cargo", "build", "--release", "--bin", "espalier"], 3600)
     RECORD.mkdir(parents=True, exist_ok=True)
     today = datetime.date.today().isoformat()
     serving(today)
+    judged(today)
     masks(today)
 
 
