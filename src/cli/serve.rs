@@ -51,7 +51,7 @@ pub(super) struct Serve {
 #[cfg(all(feature = "llama", target_os = "linux"))]
 fn wait_briefly() {
     use std::os::unix::process::CommandExt;
-    const SPINS: (&str, &str) = ("GOMP_SPINCOUNT", "1000");
+    const SPINS: (&str, &str) = ("GOMP_SPINCOUNT", "3000");
     let is_set = |name: &str| std::env::var_os(name).is_some();
     if is_set(SPINS.0) || is_set("OMP_WAIT_POLICY") {
         return;

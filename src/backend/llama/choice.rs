@@ -58,8 +58,6 @@ pub(super) struct Choice {
     stops: Stops,
     constraint: Option<Constrained>,
     ending: Option<FinishReason>,
-    /// The request has a seed, and its answer is to come out the same each time.
-    repeatable: bool,
 }
 
 /// The constraint's side of a choice.
@@ -105,7 +103,6 @@ impl Choice {
             stops: Stops::new(&request.output.stop),
             constraint,
             ending: None,
-            repeatable: request.sampling.seed.is_some(),
         };
         choice.advance(model);
         choice
@@ -124,8 +121,6 @@ impl Choice {
     /// How many of the first tokens need not be decoded if they are in a cache: those whose logits nobody needs.
     pub fn reusable(&self) -> usize {
         match self.logprobs {
-            // What of a prompt came from the cache changes the rounding, and with it now and then a token.
-            _ if self.repeatable => 0,
             Some(_) => (self.prompt + self.told).min(self.tokens.len()) - 1,
             None => self.tokens.len() - 1,
         }

@@ -238,7 +238,11 @@ impl<'model> Worker<'model> {
     fn add(&mut self, sequence: usize, most: usize) -> Option<Share> {
         let choice = &self.running[sequence].as_ref()?.choice;
         let from = self.cache.held(sequence);
-        let count = (choice.wanted() - from).min(most);
+        // What could come from the cache is decoded apart from what could not: the shape of a batch changes the rounding,
+        // and a prompt that is asked again is to be answered as the first time.
+        let alike = choice.reusable();
+        let end = if from < alike { alike } else { choice.wanted() };
+        let count = (end.min(choice.wanted()) - from).min(most);
         let row = self.batch.n_tokens() as usize;
         for (place, token) in choice.tokens.iter().enumerate().skip(from).take(count) {
             let added =
