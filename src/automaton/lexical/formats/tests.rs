@@ -1,3 +1,5 @@
+//! The examples of the data file, and what building costs.
+
 use super::*;
 use crate::automaton::lexical::{StringCache, StringLanguage};
 
