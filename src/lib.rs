@@ -3,7 +3,6 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`vocab`] | tokens, the token trie, sets of tokens |
-//! | [`budget`] | limits on the work for one constraint |
 //! | [`schema`] | JSON Schema, and exact numbers |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
@@ -18,7 +17,6 @@
 pub mod automaton;
 #[cfg(any(feature = "server", feature = "llama"))]
 pub mod backend;
-pub mod budget;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod frontend;

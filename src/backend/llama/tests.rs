@@ -205,7 +205,7 @@ fn the_same_seed_gives_the_same_answer() {
 }
 
 /// llama.cpp's logits differ in their last bits with the company in a batch, so the probabilities are compared, and
-/// tokens as far as no two of them are all but equally likely. Seen: 0.05 with SmolLM2, 0.1 with Gemma 3 270M.
+/// tokens as far as no two of them are all but equally likely. Seen: 0.1 with Gemma 3 270M.
 #[test]
 fn answers_in_company_are_those_given_alone() {
     const NEAR: f32 = 0.25;
