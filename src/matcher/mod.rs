@@ -10,6 +10,7 @@
 //! Cost: a mask inside a string that may hold any text is a copy of a set and a short walk behind its closing quote;
 //! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
 
+mod home;
 mod pack;
 mod program;
 mod strings;

@@ -9,6 +9,7 @@ mod archive;
 mod maskbench;
 mod ratchet;
 mod suite;
+mod walks;
 
 use std::{path::PathBuf, sync::Arc};
 

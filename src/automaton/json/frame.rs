@@ -104,6 +104,11 @@ impl Frames {
         self.frames.intern(frame)
     }
 
+    /// How many frames there are; their numbers are below this.
+    pub fn count(&self) -> u32 {
+        self.frames.len() as u32
+    }
+
     /// How many entries all tables have.
     pub fn size(&self) -> usize {
         self.frames.len() + self.others.len() + self.texts.len()

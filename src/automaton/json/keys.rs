@@ -85,7 +85,7 @@ impl Machine {
     }
 
     /// The object after one more key, and the demand on the key's value. None: the key may not come.
-    fn after_key(&mut self, object: &ObjectFrame, class: KeyClass) -> Option<(ObjectFrame, SpecId)> {
+    pub(super) fn after_key(&mut self, object: &ObjectFrame, class: KeyClass) -> Option<(ObjectFrame, SpecId)> {
         let shape = self.tables.shapes[object.object.shape as usize].clone();
         let mut after = *object;
         let bits = &mut self.tables.specs.bits;

@@ -28,6 +28,16 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Self; 7] =
         [Self::Null, Self::False, Self::True, Self::Number, Self::String, Self::Array, Self::Object];
+
+    /// The text of `null`, `false` or `true`.
+    pub fn word(self) -> &'static [u8] {
+        match self {
+            Self::Null => b"null",
+            Self::False => b"false",
+            Self::True => b"true",
+            Self::Number | Self::String | Self::Array | Self::Object => b"",
+        }
+    }
 }
 
 /// A condition on one value.

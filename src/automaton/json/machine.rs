@@ -8,6 +8,7 @@ use super::{
     array::Array,
     formula::Formula,
     frame::{ArrayFrame, Container, Frame, FrameId, Frames, Keeping, Mark, ObjectFrame},
+    home::Homes,
     intern::{BitSets, Texts},
     keys::{Free, Key},
     lower::{Atom, Kind},
@@ -84,6 +85,7 @@ pub struct Machine {
     pub tables: Tables,
     pub frames: Frames,
     pub(super) style: Style,
+    pub(super) homes: Homes,
     root: SpecId,
 }
 
@@ -93,7 +95,7 @@ impl Machine {
         let mut tables = Tables::new(set, strings, style.plain_numbers);
         let require = tables.specs.lowering.formulas.atom(Atom::Schema(root));
         let root = tables.specs.intern(Spec::only(require));
-        Self { tables, frames: Frames::default(), style, root }
+        Self { tables, frames: Frames::default(), style, homes: Homes::default(), root }
     }
 
     /// Some document satisfies the schema.
@@ -195,11 +197,7 @@ impl Machine {
     }
 
     fn literal(&mut self, frame: FrameId, spec: SpecId, kind: Kind, at: u8, byte: u8) -> Option<State> {
-        let word: &[u8] = match kind {
-            Kind::Null => b"null",
-            Kind::False => b"false",
-            _ => b"true",
-        };
+        let word = kind.word();
         if word[usize::from(at)] != byte {
             return None;
         }
@@ -226,7 +224,7 @@ impl Machine {
     }
 
     /// The state after a number that ends here.
-    fn end_number(&mut self, frame: FrameId, number: u32, at: NumberState, text: Kept) -> Option<State> {
+    pub(super) fn end_number(&mut self, frame: FrameId, number: u32, at: NumberState, text: Kept) -> Option<State> {
         let numbers = &self.tables.numbers[number as usize];
         if !numbers.accepts(at) {
             return None;
@@ -300,14 +298,14 @@ impl Machine {
         self.frames.values.intern(Value::Text(text.into()))
     }
 
-    fn open_array(&mut self, parent: FrameId, spec: SpecId) -> Option<State> {
+    pub(super) fn open_array(&mut self, parent: FrameId, spec: SpecId) -> Option<State> {
         let array = self.tables.array(spec);
         let frame = ArrayFrame { array, position: 0 };
         let live = self.tables.array_live(array, 0);
         live.then(|| self.push(parent, Container::Array(frame), Lex::FirstItem))
     }
 
-    fn open_object(&mut self, parent: FrameId, spec: SpecId) -> Option<State> {
+    pub(super) fn open_object(&mut self, parent: FrameId, spec: SpecId) -> Option<State> {
         let object = self.tables.object(spec);
         let frame =
             ObjectFrame { object, seen: BitSets::EMPTY, others: Frames::NO_OTHERS, count: 0, from: 0, waiting: None };
@@ -384,7 +382,7 @@ impl Machine {
     }
 
     /// The demand on one more item.
-    fn next_item(&mut self, frame: FrameId) -> Option<SpecId> {
+    pub(super) fn next_item(&mut self, frame: FrameId) -> Option<SpecId> {
         let Frame { container: Container::Array(array), keeping, .. } = *self.frames.get(frame) else { return None };
         let mut plan = self.tables.item_plan(array.array, array.position)?;
         if self.tables.get_plan(plan).is_watching() {

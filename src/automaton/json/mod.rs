@@ -22,6 +22,7 @@ mod array;
 mod distinct;
 mod formula;
 pub mod frame;
+mod home;
 mod intern;
 mod keys;
 mod live;
@@ -32,6 +33,7 @@ mod spec;
 mod tables;
 mod values;
 
+pub use home::Cost;
 pub use keys::{Free, Key};
 pub use machine::{Lex, Machine, State, Style};
 pub use tables::Tables;

@@ -17,6 +17,7 @@ use super::{
     fast_forward,
     sampler::{Sampler, Scratch},
     softmax::Row,
+    steer::{self, Steering},
     stop::{Found, Stops},
     text::{Outgoing, Piece},
     tokenizer::Tokenizer,
@@ -69,6 +70,7 @@ struct Constrained {
     mask: Option<Arc<TokenMask>>,
     /// The state after some bytes of the answer, to tell whether it may end where a stop text begins.
     behind: (usize, Matcher),
+    steering: Steering,
     spent: Duration,
 }
 
@@ -88,6 +90,7 @@ impl Choice {
             matcher: Some(program.matcher()),
             mask: None,
             behind: (0, program.matcher()),
+            steering: Steering::default(),
             spent: Duration::ZERO,
         });
         let mut choice = Self {
@@ -106,6 +109,13 @@ impl Choice {
         };
         choice.advance(model);
         choice
+    }
+
+    /// The tokens that an answer takes at least, if that is more than this one may have, and how many it may have.
+    /// Nothing is written yet.
+    pub fn lacks_room(&self) -> Option<(usize, usize)> {
+        let program = &self.constraint.as_ref()?.program;
+        steer::needs(&mut program.matcher(), self.most).map(|needed| (needed, self.most))
     }
 
     /// Tokens of the answer so far.
@@ -185,19 +195,14 @@ impl Choice {
 
     fn draw(&mut self, logits: &[f32], model: &Model, scratch: &mut Scratch) -> Result<(), Failure> {
         let mask = self.constraint.as_mut().and_then(|constraint| constraint.mask.take());
-        if mask.is_none() && self.constraint.is_some() {
-            return Err(self.broken("no mask was made"));
-        }
-        let drawn = self.sampler.draw(logits, mask.as_deref(), scratch);
-        let token = drawn.map_err(|_| self.broken("no token can come next"))?;
-        if let Some(constraint) = &mut self.constraint {
-            let start = Instant::now();
-            let accepted = constraint.matcher.as_mut().map(|matcher| matcher.accept(token));
-            constraint.spent += start.elapsed();
-            if !matches!(accepted, Some(Ok(()))) {
-                return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
+        let token = match mask {
+            Some(mask) => self.draw_within(mask, logits, scratch)?,
+            None if self.constraint.is_some() => return Err(self.broken("no mask was made")),
+            None => {
+                let drawn = self.sampler.draw(logits, None, scratch);
+                drawn.map_err(|_| self.broken("no token can come next"))?
             }
-        }
+        };
         if model.tokenizer.vocabulary().kind(token) == TokenKind::EndOfGeneration {
             self.ending = Some(FinishReason::Stop);
             return Ok(());
@@ -209,6 +214,43 @@ impl Choice {
         Ok(())
     }
 
+    /// Draws a token that the mask allows and that leaves room for the answer's end; the matcher has taken it then.
+    fn draw_within(
+        &mut self,
+        mut mask: Arc<TokenMask>,
+        logits: &[f32],
+        scratch: &mut Scratch,
+    ) -> Result<TokenId, Failure> {
+        let left = (self.most - self.written()).saturating_sub(1);
+        for draws in 0.. {
+            let drawn = self.sampler.draw(logits, Some(&mask), scratch);
+            let start = Instant::now();
+            let Some(Constrained { matcher: Some(matcher), steering, spent, .. }) = &mut self.constraint else {
+                return Err(self.broken("the matcher was not given back"));
+            };
+            // Where the mask has run out, all its tokens lead too far.
+            let token = match drawn {
+                Ok(token) if draws < steer::DRAWS => Some(token),
+                Ok(_) => steering.next(matcher),
+                Err(_) if draws > 0 => steering.next(matcher),
+                Err(_) => None,
+            };
+            let Some(token) = token else { return Err(self.broken("no token can come next")) };
+            if matcher.accept(token).is_err() {
+                return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
+            }
+            let known_way = draws >= steer::DRAWS || drawn.is_err();
+            let fits = matcher.is_finished() || steering.fits(matcher, &[token], left);
+            *spent += start.elapsed();
+            if fits || known_way {
+                return Ok(token);
+            }
+            matcher.rollback(1);
+            mask = Arc::new(steer::without(&mask, token));
+        }
+        unreachable!("the known way is taken after some draws")
+    }
+
     fn write(&mut self, token: TokenId) {
         self.tokens.push(token);
         self.sampler.written(token);
@@ -218,15 +260,22 @@ impl Choice {
     fn advance(&mut self, model: &Model) {
         let room = self.most - self.written();
         let start = Instant::now();
-        if let Some(Constrained { matcher: Some(matcher), mask, spent, .. }) = &mut self.constraint {
-            let taken = match model.fast_forward && room > 0 {
+        if let Some(Constrained { matcher: Some(matcher), mask, steering, spent, .. }) = &mut self.constraint {
+            let mut taken = match model.fast_forward && room > 0 {
                 true => fast_forward::take(matcher, &model.tokenizer, &self.tokens, room),
                 false => Vec::new(),
             };
+            // The tokenizer's own cut can take more tokens than there is room for.
+            if !taken.is_empty() && !steering.fits(matcher, &taken, room - taken.len()) {
+                matcher.rollback(taken.len());
+                taken.clear();
+            }
             if matcher.is_accepting() {
                 let vocabulary = model.tokenizer.vocabulary();
                 let next = matcher.mask();
-                if next.iter().all(|token| vocabulary.kind(token) == TokenKind::EndOfGeneration) {
+                // With no room left, what may end here does.
+                let full = room == taken.len();
+                if full || next.iter().all(|token| vocabulary.kind(token) == TokenKind::EndOfGeneration) {
                     self.ending = Some(FinishReason::Stop);
                 }
                 *mask = Some(next);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     backend,
-    inference::{Event, Failure, FailureKind},
+    inference::{Event, Failure, FailureKind, Request},
 };
 
 /// What callers want.
@@ -96,6 +96,24 @@ impl Intake {
         let choice = |index| {
             Choice::new(ChoiceId { job: id, index }, request, job.program.as_ref(), &prompt.tokens, seed, &self.model)
         };
-        Ok(((0..request.output.choices).map(choice).collect(), prompt.echo))
+        let choices: Vec<Choice> = (0..request.output.choices).map(choice).collect();
+        match choices.first().and_then(Choice::lacks_room) {
+            Some((needed, room)) => Err(too_short(request, needed, room)),
+            None => Ok((choices, prompt.echo)),
+        }
     }
+}
+
+/// No answer that satisfies the constraint fits.
+fn too_short(request: &Request, needed: usize, room: usize) -> Failure {
+    if request.output.max_tokens.is_some_and(|most| most as usize <= room) {
+        let message = format!(
+            "max_tokens is {room}, but a text that satisfies the constraint takes {needed} tokens; ask for at least {needed}"
+        );
+        return Failure::new(FailureKind::BadRequest, message).about("max_tokens").coded("max_tokens_too_small");
+    }
+    let message = format!(
+        "the prompt leaves {room} tokens of the context, but a text that satisfies the constraint takes {needed}"
+    );
+    Failure::new(FailureKind::ContextLength, message).coded("context_length_exceeded")
 }

@@ -39,6 +39,7 @@ mod masks;
 mod prompt;
 mod sampler;
 mod softmax;
+mod steer;
 mod stop;
 mod template;
 #[cfg(test)]
