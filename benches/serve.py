@@ -41,8 +41,9 @@ CUSTOMER = {
     "required": ["name", "email", "age", "plan", "active", "tags"],
     "additionalProperties": False,
 }
-# So many customers are demanded that every answer runs into max_tokens: the same number of tokens as free decoding.
-CUSTOMERS = {"type": "array", "items": CUSTOMER, "minItems": 200}
+# Constrained answers go home within max_tokens, so they end a few tokens before it; so many customers are demanded that
+# they do not end much earlier.
+CUSTOMERS = {"type": "array", "items": CUSTOMER, "minItems": 5}
 ASK = [{"role": "user", "content": "Make up a customer of an online shop, as JSON with name, email, age, plan, active, tags."}]
 # SmolLM2's end tokens. Banned in both, so that free decoding does not stop early.
 NO_END = {"0": -100, "2": -100}
@@ -111,7 +112,7 @@ def schema_format(schema):
 
 
 def ratio(given):
-    """Tokens per second under a schema and free, without fast-forwarding, the same number of tokens."""
+    """Tokens per second under a schema and free, without fast-forwarding, up to the same number of tokens."""
     tokens = 256
     common = {"messages": ASK, "max_tokens": tokens, "temperature": 1.0, "logit_bias": NO_END}
     kinds = {"free": common, "constrained": {**common, "response_format": schema_format(CUSTOMERS)}}
@@ -126,7 +127,8 @@ def ratio(given):
                     bodies = [{**kinds[kind], "seed": 100 * number + n} for n in range(2 * concurrency)]
                     seconds, answers = load(server, concurrency, bodies)
                     counts = [answer["usage"]["completion_tokens"] for answer in answers]
-                    if counts != [tokens] * len(bodies):
+                    least = tokens if kind == "free" else tokens * 0.6
+                    if not all(least <= count <= tokens for count in counts):
                         raise RuntimeError(f"{kind} answers of {counts} tokens, {tokens} each wanted")
                     rates[concurrency][kind].append(sum(counts) / seconds)
         peak = peak_mib(server.process.pid)
@@ -251,7 +253,7 @@ def write_record(path, given, results):
         + (" --llama-server build/bin/llama-server" if given.llama_server else "") + "`", "",
     ]
     if "ratio" in results:
-        lines += ["## Constrained against free decoding, fast-forwarding off, 256 tokens each, temperature 1", "",
+        lines += ["## Constrained against free decoding, fast-forwarding off, up to 256 tokens each, temperature 1", "",
                   "| at a time | free, tok/s | constrained, tok/s | ratio of pairs |", "|---|---|---|---|"]
         lines += [f"| {row['concurrency']} | {row['free']:.1f} | {row['constrained']:.1f} | "
                   f"{row['ratio']:.3f} ({row['lowest']:.3f} to {row['highest']:.3f}) |" for row in results["ratio"]["rows"]]

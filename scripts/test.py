@@ -198,10 +198,11 @@ def commands():
 def judge():
     """Answers of the model to real schemas, judged by two validators that are not ours: a sample, two seeds each.
 
-    All ten seeds, with room to finish and a bound on how many are cut, are in `make measure`."""
+    All ten seeds are in `make measure`."""
     ANSWERS.parent.mkdir(parents=True, exist_ok=True)
     ANSWERS.unlink(missing_ok=True)
-    command = [python(), CLIENTS / "judge" / "run.py", "--out", ANSWERS, "--seeds", "2", "--max-tokens", "256"]
+    command = [python(), CLIENTS / "judge" / "run.py", "--out", ANSWERS, "--seeds", "2", "--max-tokens", "256",
+               "--cut-share", "0.05"]
     count = part_run("Answers judged by Python's jsonschema", command, 1500, own_line, show=True, env=for_clients())
     env = {"ESPALIER_JUDGE_ANSWERS": str(ANSWERS)}
     count.add(cargo("The same answers judged by Rust's jsonschema", ["test", "--release", "--test", "judge"], 900,

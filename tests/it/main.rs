@@ -1,6 +1,7 @@
 //! Tests that need more than one room, or a judge from outside.
 
 mod formats;
+mod home;
 mod masks;
 mod references;
 #[cfg(feature = "server")]

@@ -26,7 +26,7 @@ use super::{
     values,
 };
 use crate::{
-    automaton::lexical::escape,
+    automaton::lexical::{BodyState, escape},
     schema::{Decimal, Literals},
 };
 
@@ -38,6 +38,10 @@ const MAX_POINTS: usize = 400;
 const MAX_COMBINED: usize = 4;
 /// So many different values are proposed where values must not repeat.
 const MAX_VARIANTS: usize = 8;
+/// Runs of one character from this length on are written with the one that is cheapest.
+const MIN_RUN: usize = 4;
+/// Demands that one value's search may be inside of: it recurses.
+const MAX_OPEN: usize = 150;
 /// Texts looked at where a lexeme has no end that its own automaton can name.
 const MAX_TEXTS: usize = 2_000;
 
@@ -69,6 +73,7 @@ impl Machine {
             open: Vec::new(),
             leant_on: None,
             kept,
+            varying: false,
             behind: Vec::new(),
         };
         let text = search.to_end(state);
@@ -87,6 +92,8 @@ struct Search<'a> {
     leant_on: Option<usize>,
     /// Frames with lower numbers outlive the search.
     kept: u32,
+    /// Other containers of a demand are being looked for: those inside them need not differ.
+    varying: bool,
     /// Frames passed on the way, with the length of the text at that point.
     behind: Vec<(FrameId, usize)>,
 }
@@ -111,7 +118,7 @@ impl Search<'_> {
                 }
                 self.behind.push((at.frame, text.len()));
             }
-            let (more, next) = self.close(at)?;
+            let (more, next) = self.close(at, &[])?;
             text.extend_from_slice(&more);
             at = next;
         }
@@ -159,7 +166,7 @@ impl Search<'_> {
 
     /// The cheapest proposed value that can be read here.
     fn finish_value(&mut self, state: State, spec: SpecId, before: Vec<u8>) -> Option<(Vec<u8>, State)> {
-        for value in self.proposals(state.frame, spec) {
+        for value in self.proposals(state.frame, spec, 0) {
             if let Some(end) = self.read(state, &value) {
                 return Some(([&before[..], &value].concat(), end));
             }
@@ -181,11 +188,43 @@ impl Search<'_> {
             if let Some(text) = text
                 && let Some(end) = self.read(state, &text)
             {
-                return Some((text, end));
+                return Some(self.refilled(state, text, end));
             }
         }
         // A value that stands in the list already, or an escape that is not to be spelled so.
         self.search_text(state)
+    }
+
+    /// The same text with its longest run of one character written with another one, where that is cheaper: vocabularies
+    /// have long tokens for some runs and none for others.
+    fn refilled(&mut self, state: State, text: Vec<u8>, end: State) -> (Vec<u8>, State) {
+        const FILLINGS: &[u8] = b" a-=*#_.x";
+        let mut run = 0..0;
+        let mut from = 0;
+        for at in 0..=text.len() {
+            if text.get(at) != text.get(from) {
+                if at - from > run.len() {
+                    run = from..at;
+                }
+                from = at;
+            }
+        }
+        let mut best = (text, end);
+        if run.len() < MIN_RUN {
+            return best;
+        }
+        let mut least = (self.cost)(&best.0);
+        for filling in FILLINGS {
+            let mut text = best.0.clone();
+            text[run.clone()].fill(*filling);
+            let cost = (self.cost)(&text);
+            if cost < least
+                && let Some(end) = self.read(state, &text)
+            {
+                (best, least) = ((text, end), cost);
+            }
+        }
+        best
     }
 
     /// Bytes that complete a character, in a string that may hold any text or in a key.
@@ -285,8 +324,8 @@ impl Search<'_> {
         }
     }
 
-    /// From a point between two members or items of a container to the point after it.
-    fn close(&mut self, start: State) -> Option<(Vec<u8>, State)> {
+    /// From a point between two members or items of a container to the point after it, by none of the texts to avoid.
+    fn close(&mut self, start: State, avoid: &[Text]) -> Option<(Vec<u8>, State)> {
         let closing = match self.machine.frames.get(start.frame).container {
             Container::Object(_) => b"}",
             Container::Array(_) => b"]",
@@ -294,28 +333,32 @@ impl Search<'_> {
         };
         let mut points = vec![Point { state: start, cost: 0, parent: 0, piece: Box::default() }];
         let mut queue = BinaryHeap::from([(Reverse(0), Reverse(0))]);
-        let mut done: FxHashSet<State> = FxHashSet::default();
+        let (mut done, mut popped) = (FxHashSet::<State>::default(), 0);
         while let Some((_, Reverse(at))) = queue.pop() {
             let Point { state, cost, .. } = points[at];
-            if !done.insert(state) {
+            // Points with other texts behind them are one, unless it is the text that must differ.
+            if !done.insert(state) && avoid.is_empty() {
                 continue;
             }
+            popped += 1;
             if let Some(end) = self.read(state, closing) {
                 let mut text = way(&points, at);
                 text.extend_from_slice(closing);
-                return Some((text, end));
+                if !avoid.iter().any(|other| other[..] == text[..]) {
+                    return Some((text, end));
+                }
             }
-            if done.len() > MAX_POINTS {
+            if popped > MAX_POINTS {
                 // The cheapest way is too hard to find: from here on, only the nearest one.
                 queue.clear();
             }
             let mut cheapest: Option<(u32, usize)> = None;
-            for piece in self.steps_from(state) {
+            for piece in self.steps_from(state, avoid.len()) {
                 let Some(next) = self.read(state, &piece) else { continue };
                 let next_cost = cost.saturating_add((self.cost)(&piece));
                 points.push(Point { state: next, cost: next_cost, parent: at, piece });
                 let index = points.len() - 1;
-                if done.len() <= MAX_POINTS {
+                if popped <= MAX_POINTS {
                     queue.push((Reverse(next_cost), Reverse(index)));
                 } else if !done.contains(&next) && cheapest.is_none_or(|(least, _)| next_cost < least) {
                     cheapest = Some((next_cost, index));
@@ -329,28 +372,29 @@ impl Search<'_> {
         None
     }
 
-    /// Texts of one more member or item, with the comma before it.
-    fn steps_from(&mut self, state: State) -> Vec<Box<[u8]>> {
+    /// Texts of one more member or item, with the comma before it. `variety`: so many other ways are wanted, too.
+    fn steps_from(&mut self, state: State, variety: usize) -> Vec<Box<[u8]>> {
         let comma: &[u8] = if state.lex == Lex::After { b"," } else { b"" };
         match self.machine.frames.get(state.frame).container {
             Container::Root => Vec::new(),
             Container::Array(_) => {
                 let Some(spec) = self.machine.next_item(state.frame) else { return Vec::new() };
-                let values = self.proposals(state.frame, spec);
+                let values = self.proposals(state.frame, spec, variety);
                 values.iter().map(|value| [comma, value].concat().into()).collect()
             }
-            Container::Object(object) => self.members(state, object, comma),
+            Container::Object(object) => self.members(state, object, comma, variety),
         }
     }
 
-    fn members(&mut self, state: State, object: ObjectFrame, comma: &[u8]) -> Vec<Box<[u8]>> {
+    fn members(&mut self, state: State, object: ObjectFrame, comma: &[u8], variety: usize) -> Vec<Box<[u8]>> {
         let shape = self.machine.tables.shapes[object.object.shape as usize].clone();
         let bits = &self.machine.tables.specs.bits;
         let unseen = (0..shape.known.len() as u32).filter(|index| !bits.contains(object.seen, *index));
         let mut unseen: Vec<u32> = unseen.collect();
         unseen.sort_unstable_by_key(|index| shape.known[*index as usize].order);
         let missing = unseen.iter().position(|index| bits.contains(shape.required, *index));
-        let settled = state.lex != Lex::NextKey
+        let settled = variety == 0
+            && state.lex != Lex::NextKey
             && self.machine.tables.specs.get(object.object.rest).require == Formula::TRUE
             && object.count + unseen.iter().filter(|index| bits.contains(shape.required, **index)).count() as u32
                 >= shape.min;
@@ -368,28 +412,28 @@ impl Search<'_> {
             key.push(b'"');
             escape::write(&shape.known[*index as usize].key, &mut key);
             key.extend_from_slice(b"\":");
-            let values = self.proposals(state.frame, value);
+            let values = self.proposals(state.frame, value, variety);
             pieces.extend(values.iter().map(|value| [&key[..], value].concat().into()));
         }
         if missing.is_none() && !settled {
-            pieces.extend(self.free_members(state, comma));
+            pieces.extend(self.free_members(state, comma, variety));
         }
         pieces
     }
 
-    fn free_members(&mut self, state: State, comma: &[u8]) -> Vec<Box<[u8]>> {
+    fn free_members(&mut self, state: State, comma: &[u8], variety: usize) -> Vec<Box<[u8]>> {
         let opening = [comma, b"\""].concat();
         let Some(inside) = self.read(state, &opening) else { return Vec::new() };
         let Lex::Key(key) = inside.lex else { return Vec::new() };
         let Some((text, end)) = self.finish_free_key(inside, key) else { return Vec::new() };
         let Lex::Colon(spec) = end.lex else { return Vec::new() };
-        let values = self.proposals(end.frame, spec);
+        let values = self.proposals(end.frame, spec, variety);
         values.iter().map(|value| [&opening[..], &text, b":", value].concat().into()).collect()
     }
 
     /// Values of a demand, cheapest first: one for each combination of verdicts that somebody waits for, and more of
-    /// them where values must not repeat.
-    fn proposals(&mut self, frame: FrameId, spec: SpecId) -> Vec<Text> {
+    /// them where values must not repeat or `variety` is wanted.
+    fn proposals(&mut self, frame: FrameId, spec: SpecId, mut variety: usize) -> Vec<Text> {
         let Spec { require, watch } = self.machine.tables.specs.get(spec).clone();
         let mut demands = vec![require];
         if !watch.is_empty() && watch.len() <= MAX_COMBINED {
@@ -417,8 +461,10 @@ impl Search<'_> {
             texts.extend(self.value_of(demand));
         }
         if let Some(keeping) = self.machine.frames.get(frame).keeping {
-            let count = self.machine.frames.values.list(keeping.list).take(MAX_VARIANTS).count();
-            texts.extend(self.variants(require, count + 1));
+            variety = variety.max(self.machine.frames.values.list(keeping.list).count());
+        }
+        if variety > 0 {
+            texts.extend(self.variants(require, variety.min(MAX_VARIANTS) + 1));
         }
         let mut seen = FxHashSet::default();
         texts.retain(|text| seen.insert(text.clone()));
@@ -426,7 +472,7 @@ impl Search<'_> {
         texts
     }
 
-    /// So many different values of a demand, as far as they are scalars.
+    /// Different values of a demand: so many scalars, and so many containers of each kind.
     fn variants(&mut self, require: Formula, count: usize) -> Vec<Text> {
         let mut texts = Vec::new();
         let mut demand = require;
@@ -436,6 +482,21 @@ impl Search<'_> {
             let Some(rest) = self.without(demand, text) else { break };
             demand = rest;
         }
+        if std::mem::replace(&mut self.varying, true) {
+            return texts;
+        }
+        let spec = self.machine.tables.specs.intern(Spec::only(require));
+        for kind in [Kind::Array, Kind::Object] {
+            let Some(typed) = self.machine.tables.specs.typed(spec, kind) else { continue };
+            let mut containers: Vec<Text> = Vec::new();
+            while containers.len() < count
+                && let Some(text) = self.container(typed, kind, &containers)
+            {
+                containers.push(text.into());
+            }
+            texts.extend(containers);
+        }
+        self.varying = false;
         texts
     }
 
@@ -460,6 +521,9 @@ impl Search<'_> {
         let spec = self.machine.tables.specs.intern(Spec::only(require));
         if let Some(known) = self.machine.homes.values.get(&spec) {
             return known.clone();
+        }
+        if self.open.len() >= MAX_OPEN {
+            return None;
         }
         if let Some(depth) = self.open.iter().position(|open| *open == spec) {
             // No shortest value contains another of its own demand.
@@ -512,26 +576,27 @@ impl Search<'_> {
             Kind::String => {
                 let language = self.machine.tables.string(typed);
                 let strings = self.machine.tables.languages[language as usize].clone();
-                let mut text = b"\"".to_vec();
-                match strings.is_plain() {
-                    true => text.push(b'"'),
-                    false => {
-                        let mut dfa = strings.lock();
-                        let body = escape::BodyState::start(&mut dfa)?;
-                        text.extend(escape::completion(&mut dfa, body)?);
-                    }
-                }
-                Some(text)
+                let body = BodyState { sub: 0, at: self.machine.tables.string_start(language)? };
+                let inside = State { frame: Frames::ROOT, lex: Lex::String { language, body, text: None } };
+                let text =
+                    if strings.is_plain() { b"\"".to_vec() } else { escape::completion(&mut strings.lock(), body)? };
+                let end = self.read(inside, &text)?;
+                let (text, _) = self.refilled(inside, text, end);
+                Some([b"\"", &text[..]].concat())
             }
-            Kind::Array => {
-                let state = self.machine.open_array(Frames::ROOT, typed)?;
-                self.close(state).map(|(text, _)| [b"[", &text[..]].concat())
-            }
-            Kind::Object => {
-                let state = self.machine.open_object(Frames::ROOT, typed)?;
-                self.close(state).map(|(text, _)| [b"{", &text[..]].concat())
-            }
+            Kind::Array | Kind::Object => self.container(typed, kind, &[]),
         }
+    }
+
+    fn container(&mut self, typed: SpecId, kind: Kind, avoid: &[Text]) -> Option<Vec<u8>> {
+        let (opening, state) = match kind {
+            Kind::Array => (b'[', self.machine.open_array(Frames::ROOT, typed)?),
+            _ => (b'{', self.machine.open_object(Frames::ROOT, typed)?),
+        };
+        // The text of a whole container stands without its opening byte in the search.
+        let avoid: Vec<Text> = avoid.iter().map(|text| text[1..].into()).collect();
+        let (text, _) = self.close(state, &avoid)?;
+        Some([&[opening], &text[..]].concat())
     }
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from enum import Enum
 from typing import List, Optional
@@ -156,13 +157,26 @@ def test_the_stream_helper_parses(client, model):
 
 
 def test_an_answer_cut_by_max_tokens_says_so(client, model):
-    answer = client.chat.completions.create(
-        model=model, messages=ASK, response_format=as_format({"type": "string", "minLength": 400}), max_tokens=5)
+    answer = client.chat.completions.create(model=model, messages=ASK, max_tokens=5)
     assert answer.choices[0].finish_reason == "length" and answer.usage.completion_tokens == 5
-    assert answer.choices[0].message.content.startswith('"')
-    parse = lambda: client.chat.completions.parse(  # noqa: E731
-        model=model, messages=ASK, response_format=Customer, max_completion_tokens=3)
-    raises(openai.LengthFinishReasonError, parse)
+
+
+def test_an_answer_that_can_be_finished_within_max_tokens_is(client, model):
+    """Too little room is refused with the number that is needed; with that number the answer is whole."""
+    schema = {"type": "object", "properties": {"name": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}},
+              "required": ["name", "tags"]}
+
+    def ask(max_tokens, seed=1):
+        return client.chat.completions.create(model=model, messages=ASK, response_format=as_format(schema), seed=seed,
+                                              max_tokens=max_tokens)
+    refusal = raises(openai.BadRequestError, lambda: ask(3))
+    assert refusal.code == "max_tokens_too_small" and refusal.param == "max_tokens", refusal
+    needed = int(re.search(r"at least (\d+)", refusal.message).group(1))
+    raises(openai.BadRequestError, lambda: ask(needed - 1))
+    for seed, room in enumerate([needed, needed, needed + 1, needed + 4, needed + 12, needed + 30]):
+        answer = ask(room, seed)
+        assert answer.choices[0].finish_reason == "stop" and answer.usage.completion_tokens <= room, answer
+        jsonschema.validate(json.loads(answer.choices[0].message.content), schema)
 
 
 def test_several_choices(client, model):
