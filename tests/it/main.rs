@@ -7,3 +7,4 @@ mod references;
 mod server;
 mod shared;
 mod tokenizer_json;
+mod unevaluated;
