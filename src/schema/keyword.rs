@@ -63,6 +63,33 @@ pub struct Literals {
     pub composites: Vec<SchemaId>,
 }
 
+/// A set of keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeySet {
+    /// A key must be one of `names`, or must not.
+    pub named: bool,
+    pub names: Vec<Box<str>>,
+    /// One pattern of each group matches.
+    pub matching: Vec<Vec<Arc<str>>>,
+    /// None of these matches.
+    pub unmatched: Vec<Arc<str>>,
+}
+
+impl KeySet {
+    /// All patterns that matter.
+    pub fn patterns(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.matching.iter().flatten().chain(&self.unmatched)
+    }
+
+    /// Whether a key that matches these patterns is in the set. None: a key that nobody names.
+    pub fn contains(&self, key: Option<&[u8]>, matches: impl Fn(&Arc<str>) -> bool) -> bool {
+        let named = key.is_some_and(|key| self.names.iter().any(|name| name.as_bytes() == key));
+        named == self.named
+            && self.matching.iter().all(|group| group.iter().any(&matches))
+            && !self.unmatched.iter().any(&matches)
+    }
+}
+
 /// One demand on a value. Each speaks about values of its own type and lets all others pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Keyword {
@@ -90,6 +117,11 @@ pub enum Keyword {
         named: Vec<(Box<str>, SchemaId)>,
         patterns: Vec<(Arc<str>, SchemaId)>,
         rest: Option<SchemaId>,
+    },
+    /// The values of all keys in a set satisfy a schema.
+    PropertyClass {
+        keys: Arc<KeySet>,
+        schema: SchemaId,
     },
     Required(Vec<Box<str>>),
     PropertyCount {

@@ -3,7 +3,8 @@
 //! Nouns: a [`Document`] is the text as a tree; [`Documents`] are what it may refer to, by URI; a [`Dialect`] says which
 //! keywords mean something; a [`SchemaSet`] holds every subschema that the root can reach, by [`SchemaId`], each as a
 //! list of [`Keyword`]s in normal form: legacy spellings are gone (`items` as a list, `dependencies`, boolean
-//! `exclusiveMinimum`), references point at ids, composite constants have become schemas. Where the meaning of a
+//! `exclusiveMinimum`), references point at ids, composite constants have become schemas, `unevaluatedProperties` and
+//! `unevaluatedItems` are said in other keywords. Where the meaning of a
 //! reference depends on the way that led to it (`$dynamicRef`, `$recursiveRef`), the subschema is there once for each
 //! such way.
 //!
@@ -26,13 +27,14 @@ mod metaschema;
 mod read;
 mod resource;
 mod scope;
+mod unevaluated;
 mod uri;
 
 pub use decimal::Decimal;
 pub use dialect::Dialect;
 pub use draft::Draft;
 pub use json::{Document, MAX_DEPTH, Value, ValueId, escape_pointer};
-pub use keyword::{Keyword, Literals, Schema, SchemaId, SchemaSet, TypeSet};
+pub use keyword::{KeySet, Keyword, Literals, Schema, SchemaId, SchemaSet, TypeSet};
 pub use resource::Documents;
 
 /// What is wrong with a schema.

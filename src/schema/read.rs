@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
-    Decimal, Dialect, Document, Documents, Keyword, Literals, Schema, SchemaError, SchemaErrorKind, SchemaId,
+    Decimal, Dialect, Document, Documents, Draft, Keyword, Literals, Schema, SchemaError, SchemaErrorKind, SchemaId,
     SchemaSet, TypeSet, Value, ValueId, cycle, escape_pointer,
     keyword::Place,
     resource::{Library, pointer_in},
     scope::{ScopeId, Scopes},
-    uri,
+    unevaluated, uri,
 };
 
 /// Words that demand nothing of a value, in any draft.
@@ -65,16 +65,20 @@ impl SchemaSet {
             annotations: Vec::new(),
             known: FxHashMap::default(),
             waiting: Vec::new(),
+            unevaluated: unevaluated::Found::default(),
+            schema: 0,
             document: root.document,
             scope: 0,
         };
         let root = reader.reach_at(root)?;
         while let Some((id, scope)) = reader.waiting.pop() {
+            reader.schema = id;
             reader.schemas[id as usize] = reader.read(reader.places[id as usize], scope)?;
         }
-        let Reader { library, schemas, places, annotations, .. } = reader;
-        let set = Self { documents: library.into_documents(), schemas, places, root, annotations };
+        let Reader { library, schemas, places, annotations, unevaluated, .. } = reader;
+        let mut set = Self { documents: library.into_documents(), schemas, places, root, annotations };
         cycle::refuse_cycles(&set)?;
+        unevaluated::rewrite(&mut set, &unevaluated)?;
         Ok(set)
     }
 }
@@ -87,7 +91,9 @@ struct Reader {
     annotations: Vec<String>,
     known: FxHashMap<(Place, ScopeId), SchemaId>,
     waiting: Vec<(SchemaId, ScopeId)>,
-    /// The document and the scope of the subschema that is being read.
+    unevaluated: unevaluated::Found,
+    /// The subschema that is being read, its document and its scope.
+    schema: SchemaId,
     document: u32,
     scope: ScopeId,
 }
@@ -411,6 +417,10 @@ impl Reader {
         if let Some(names) = members.get("propertyNames") {
             keywords.push(Keyword::PropertyNames(self.reach(names)?));
         }
+        if let Some(schema) = members.get(unevaluated::PROPERTIES) {
+            let schema = self.reach(schema)?;
+            self.unevaluated.properties.insert(self.schema, schema);
+        }
         self.dependencies(members, keywords)
     }
 
@@ -465,6 +475,13 @@ impl Reader {
         if let Some(schema) = members.get("contains") {
             let (min, max) = (members.count("minContains")?.unwrap_or(1), members.count("maxContains")?);
             keywords.push(Keyword::Contains { schema: self.reach(schema)?, min, max });
+            if members.dialect.draft >= Draft::V2020 {
+                self.unevaluated.contains.insert(self.schema);
+            }
+        }
+        if let Some(schema) = members.get(unevaluated::ITEMS) {
+            let schema = self.reach(schema)?;
+            self.unevaluated.items.insert(self.schema, schema);
         }
         match members.get("uniqueItems").map(|id| members.document.value(id)) {
             None | Some(Value::Bool(false)) => {}
@@ -490,7 +507,8 @@ impl Reader {
         }
         if let Some(condition) = members.get("if") {
             let (then, otherwise) = (members.get("then"), members.get("else"));
-            if then.is_some() || otherwise.is_some() {
+            // Alone it demands nothing, but it evaluates.
+            if then.is_some() || otherwise.is_some() || members.dialect.knows(unevaluated::PROPERTIES) {
                 let condition = self.reach(condition)?;
                 let then = then.map(|id| self.reach(id)).transpose()?;
                 let otherwise = otherwise.map(|id| self.reach(id)).transpose()?;
@@ -515,7 +533,7 @@ impl Reader {
 }
 
 /// Keywords with a meaning that nobody here enforces yet: refused by name.
-const UNENFORCED: &[&str] = &["unevaluatedProperties", "unevaluatedItems", "x-espalier"];
+const UNENFORCED: &[&str] = &["x-espalier"];
 
 /// Keywords that are enforced.
 const KNOWN: &[&str] = &[
@@ -538,6 +556,7 @@ const KNOWN: &[&str] = &[
     "minProperties",
     "maxProperties",
     "propertyNames",
+    "unevaluatedProperties",
     "dependencies",
     "dependentRequired",
     "dependentSchemas",
@@ -550,6 +569,7 @@ const KNOWN: &[&str] = &[
     "minContains",
     "maxContains",
     "uniqueItems",
+    "unevaluatedItems",
     "allOf",
     "anyOf",
     "oneOf",

@@ -8,3 +8,4 @@ mod references;
 mod server;
 mod shared;
 mod tokenizer_json;
+mod unevaluated;

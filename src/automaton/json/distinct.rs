@@ -1,7 +1,8 @@
 //! Arrays without repeats whose items can only be a few values: the values that are left.
 //!
 //! Without this, `[1, 2,` under an enum of two would be a dead end. Only scalars are counted: items that may be arrays
-//! or objects, or any of many numbers or strings, are taken to never run out.
+//! or objects, or any of many numbers or strings, are taken to never run out; of them, `null`, `false` and `true` come
+//! no second time.
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ impl Tables {
 
     /// The demand on one more item, all of `used` having come. None: no value is left.
     pub fn left_over<'a>(&mut self, spec: SpecId, used: impl Iterator<Item = &'a Kept>) -> Option<SpecId> {
-        let Some(finite) = self.finite(spec) else { return Some(spec) };
+        let Some(finite) = self.finite(spec) else { return self.without_constants(spec, used) };
         let mut left = vec![true; finite.values.len()];
         used.filter_map(|value| finite.index.get(value)).for_each(|index| left[*index as usize] = false);
         let bits = self.specs.bits.collect(left.iter().copied());
@@ -65,6 +66,34 @@ impl Tables {
             let watch = self.specs.get(spec).watch.clone();
             self.specs.intern(Spec { require: among, watch })
         });
+        self.distinct.left.insert((spec, bits), demand);
+        demand
+    }
+
+    /// The demand on one more item where many values meet it: without those of `null`, `false` and `true` that have come.
+    fn without_constants<'a>(&mut self, spec: SpecId, used: impl Iterator<Item = &'a Kept>) -> Option<SpecId> {
+        let mut literals = Literals::default();
+        for value in used {
+            match value {
+                Kept::Null => literals.null = true,
+                Kept::Bool(bool) => literals.bools[usize::from(*bool)] = true,
+                _ => {}
+            }
+        }
+        let came = [literals.null, literals.bools[0], literals.bools[1]];
+        if came == [false; 3] {
+            return Some(spec);
+        }
+        let bits = self.specs.bits.collect(came.into_iter());
+        if let Some(known) = self.distinct.left.get(&(spec, bits)) {
+            return *known;
+        }
+        let Spec { require, watch } = self.specs.get(spec).clone();
+        let among = self.specs.lowering.among(literals);
+        let formulas = &mut self.specs.lowering.formulas;
+        let others = formulas.not(among);
+        let require = formulas.and([require, others]);
+        let demand = self.inhabited(require).then(|| self.specs.intern(Spec { require, watch }));
         self.distinct.left.insert((spec, bits), demand);
         demand
     }

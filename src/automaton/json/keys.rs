@@ -54,15 +54,6 @@ impl Machine {
     /// Whether a key that the schema does not name may come next, as the beginning of one.
     pub(super) fn free_start(&mut self, object: &ObjectFrame) -> Free {
         let shape = self.tables.shapes[object.object.shape as usize].clone();
-        let free = match shape.free {
-            FreeKeys::None => return Free::No,
-            FreeKeys::All => Free::Any { text: Texts::EMPTY },
-            FreeKeys::Of(language) => {
-                let Some(at) = self.tables.string_start(language) else { return Free::No };
-                Free::Of { text: Texts::EMPTY, language, body: BodyState { sub: 0, at } }
-            }
-        };
-        // Which class the key will be of shows at its end; here, whether one more key fits at all.
         if self.style.ordered && !self.tables.specs.bits.includes(object.seen, shape.required) {
             return Free::No;
         }
@@ -72,10 +63,16 @@ impl Machine {
                 return Free::No;
             }
         }
-        if shape.free == FreeKeys::All && self.after_key(object, KeyClass::Free(BitSets::EMPTY)).is_none() {
-            return Free::No;
+        match shape.free {
+            FreeKeys::None => Free::No,
+            FreeKeys::All if self.after_key(object, KeyClass::Free(BitSets::EMPTY)).is_none() => Free::No,
+            FreeKeys::All => Free::Any { text: Texts::EMPTY },
+            FreeKeys::Of(language) => {
+                let Some(language) = self.narrowed_free(object, language) else { return Free::No };
+                let Some(at) = self.tables.string_start(language) else { return Free::No };
+                Free::Of { text: Texts::EMPTY, language, body: BodyState { sub: 0, at } }
+            }
         }
-        free
     }
 
     fn missing(&self, object: &ObjectFrame, required: u32) -> u32 {

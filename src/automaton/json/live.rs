@@ -6,7 +6,7 @@
 //! it is being asked about counts as empty, since no finite value gets by on it. An answer that leant on such an
 //! assumption is not kept.
 //!
-//! Exact for what real schemas do. Where clauses are too many to spell out, or several violations would have to share
+//! Exact for what real schemas do. Where clauses are too many to try, or several violations would have to share
 //! one last key, the answer is "live" and [`Liveness::soft`] says so.
 
 use rustc_hash::FxHashMap;
@@ -48,12 +48,6 @@ pub struct ObjectPoint {
     /// The plan whose value is still to come: conditions that depend on it may yet go either way.
     pub waiting: Option<PlanId>,
 }
-
-/// One way to meet a rest: conditions that must hold and conditions that must not.
-type Clause = Vec<(Atom, bool)>;
-
-/// Rests with more alternatives than this are not spelled out.
-const MAX_CLAUSES: usize = 256;
 
 impl Tables {
     /// Some value meets a demand over schemas.
@@ -129,54 +123,6 @@ impl Tables {
         }
     }
 
-    /// The alternatives of a rest. None: too many.
-    fn clauses(&mut self, formula: Formula) -> Option<Vec<Clause>> {
-        if formula == Formula::TRUE {
-            return Some(vec![Vec::new()]);
-        }
-        let formula = self.specs.lowering.formulas.spelled_out(formula, true)?;
-        self.spell(formula)
-    }
-
-    fn spell(&self, formula: Formula) -> Option<Vec<Clause>> {
-        let formulas = &self.specs.lowering.formulas;
-        match formulas.node(formula) {
-            Node::Constant(false) => Some(Vec::new()),
-            Node::Constant(true) => Some(vec![Vec::new()]),
-            Node::Atom(atom) => Some(vec![vec![(*atom, true)]]),
-            Node::Not(inner) => match formulas.node(*inner) {
-                Node::Atom(atom) => Some(vec![vec![(*atom, false)]]),
-                _ => unreachable!("negations were moved down to the atoms"),
-            },
-            Node::Or(parts) => {
-                let mut all = Vec::new();
-                for part in parts {
-                    all.extend(self.spell(*part)?);
-                    if all.len() > MAX_CLAUSES {
-                        return None;
-                    }
-                }
-                Some(all)
-            }
-            Node::And(parts) => {
-                let mut all = vec![Vec::new()];
-                for part in parts {
-                    let more = self.spell(*part)?;
-                    if all.len() * more.len() > MAX_CLAUSES {
-                        return None;
-                    }
-                    let join = |clause: &Clause| {
-                        let join = |other: &Clause| clause.iter().chain(other).copied().collect::<Clause>();
-                        more.iter().map(join).collect::<Vec<_>>()
-                    };
-                    all = all.iter().flat_map(join).collect();
-                }
-                Some(all)
-            }
-            Node::One(_) => unreachable!("exactly-one was spelled out"),
-        }
-    }
-
     /// Some continuation closes the object.
     pub fn object_live(&mut self, point: ObjectPoint) -> bool {
         if let Some(known) = self.live.objects.get(&point) {
@@ -204,14 +150,10 @@ impl Tables {
             return shape.max.is_none_or(|max| point.count <= max);
         }
         let require = self.specs.get(point.object.rest).require;
-        let Some(clauses) = self.clauses(require) else {
-            self.live.soft = true;
-            return true;
-        };
-        clauses.iter().any(|clause| self.object_clause_feasible(&shape, point, clause))
+        self.any_clause(require, &mut |tables, clause| tables.object_clause_feasible(&shape, point, clause))
     }
 
-    fn object_clause_feasible(&mut self, shape: &Shape, point: ObjectPoint, clause: &Clause) -> bool {
+    fn object_clause_feasible(&mut self, shape: &Shape, point: ObjectPoint, clause: &[(Atom, bool)]) -> bool {
         let (mut min, mut max) = (shape.min, shape.max);
         let (mut wanted, mut refused) = (Vec::new(), Vec::new());
         let (mut valid, mut violated) = (Vec::new(), Vec::new());
@@ -248,7 +190,7 @@ impl Tables {
                 return false;
             }
         }
-        if max.is_some_and(|max| total > max) {
+        if max.is_some_and(|max| total.max(min) > max) {
             return false;
         }
         total >= min || self.enough_keys(&outlook, min - total, &wanted)
@@ -295,14 +237,10 @@ impl Tables {
             if shape.free == FreeKeys::None {
                 return false;
             }
-            // No pattern matches, or one alone does.
-            let mut classes = vec![vec![false; shape.patterns.len()]];
-            for index in 0..shape.patterns.len() {
-                classes.push((0..shape.patterns.len()).map(|other| other == index).collect());
-            }
-            return classes
-                .iter()
-                .any(|matches| self.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None));
+            return self.free_classes(shape).iter().any(|matches| {
+                self.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None)
+                    && self.is_free_class(point.object.shape, matches)
+            });
         };
         let known = &shape.known[index as usize];
         if refused.contains(&known.text) || point.only_free || known.order < point.from {
@@ -389,14 +327,10 @@ impl Tables {
             }
         }
         let require = self.specs.get(array.rest).require;
-        let Some(clauses) = self.clauses(require) else {
-            self.live.soft = true;
-            return true;
-        };
-        clauses.iter().any(|clause| self.array_clause_feasible(array, position, clause))
+        self.any_clause(require, &mut |tables, clause| tables.array_clause_feasible(array, position, clause))
     }
 
-    fn array_clause_feasible(&mut self, array: Array, position: u32, clause: &Clause) -> bool {
+    fn array_clause_feasible(&mut self, array: Array, position: u32, clause: &[(Atom, bool)]) -> bool {
         let shape = &self.array_shapes[array.shape as usize];
         let (mut min, mut max, mut valid) = (shape.min, shape.max, shape.children.clone());
         let (mut contained, mut violated) = (Vec::new(), Vec::new());

@@ -255,7 +255,9 @@ impl Lowering {
 
     fn of_object(&mut self, keyword: &Keyword, at: (SchemaId, u32)) -> Formula {
         match keyword {
-            Keyword::Properties { .. } | Keyword::PropertyNames(_) => self.formulas.atom(Atom::Keyword(at.0, at.1)),
+            Keyword::Properties { .. } | Keyword::PropertyClass { .. } | Keyword::PropertyNames(_) => {
+                self.formulas.atom(Atom::Keyword(at.0, at.1))
+            }
             Keyword::Required(keys) => {
                 let parts: Vec<Formula> = keys.iter().map(|key| self.required(key)).collect();
                 self.formulas.and(parts)

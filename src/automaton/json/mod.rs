@@ -19,9 +19,11 @@
 //! Cost: a byte inside a string is a table look-up or two; a structural byte some hash look-ups.
 
 mod array;
+mod clause;
 mod distinct;
 mod formula;
 pub mod frame;
+mod free;
 mod home;
 mod intern;
 mod keys;

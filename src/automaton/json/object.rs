@@ -52,7 +52,7 @@ pub struct Shape {
     /// The number of properties matters.
     pub counted: bool,
     pub free: FreeKeys,
-    /// `Properties` keywords whose children must all be valid.
+    /// `Properties` and `PropertyClass` keywords whose children must all be valid.
     pub(super) children: Vec<(SchemaId, u32)>,
     /// Tells for a key which of `patterns` match, then which of `names` hold.
     classify: Option<u32>,
@@ -153,10 +153,13 @@ impl Tables {
         let set = self.set.clone();
         let mut texts: Vec<(u32, Option<Box<[u8]>>)> = Vec::new();
         for (schema, index) in keywords {
-            if let Keyword::Properties { named, .. } = &set.keywords(*schema)[*index as usize] {
-                for (key, _) in named {
-                    texts.push((self.specs.lowering.texts.intern(key.as_bytes()), Some(key.as_bytes().into())));
-                }
+            let keys: Vec<&str> = match &set.keywords(*schema)[*index as usize] {
+                Keyword::Properties { named, .. } => named.iter().map(|(key, _)| &**key).collect(),
+                Keyword::PropertyClass { keys, .. } => keys.names.iter().map(|key| &**key).collect(),
+                _ => continue,
+            };
+            for key in keys {
+                texts.push((self.specs.lowering.texts.intern(key.as_bytes()), Some(key.as_bytes().into())));
             }
         }
         texts.extend(required.iter().map(|text| (*text, None)));
@@ -179,11 +182,14 @@ impl Tables {
     fn patterns_of(&self, keywords: &[(SchemaId, u32)]) -> Vec<Arc<str>> {
         let mut all: Vec<Arc<str>> = Vec::new();
         for (schema, index) in keywords {
-            if let Keyword::Properties { patterns, .. } = &self.set.keywords(*schema)[*index as usize] {
-                for (pattern, _) in patterns {
-                    if !all.contains(pattern) {
-                        all.push(pattern.clone());
-                    }
+            let patterns: Vec<&Arc<str>> = match &self.set.keywords(*schema)[*index as usize] {
+                Keyword::Properties { patterns, .. } => patterns.iter().map(|(pattern, _)| pattern).collect(),
+                Keyword::PropertyClass { keys, .. } => keys.patterns().collect(),
+                _ => continue,
+            };
+            for pattern in patterns {
+                if !all.contains(pattern) {
+                    all.push(pattern.clone());
                 }
             }
         }
@@ -191,14 +197,20 @@ impl Tables {
     }
 
     /// The language of keys that meet `require`; its verdicts are the shape's patterns and names.
-    fn key_language(&mut self, shape: &Shape, require: Expr<StringAtom>) -> u32 {
+    pub(super) fn key_language(&mut self, shape: &Shape, require: Expr<StringAtom>) -> u32 {
+        let watch = self.class_atoms(shape);
+        self.language(&require, &watch)
+    }
+
+    /// What tells the keys of a shape apart: its patterns, then its names.
+    pub(super) fn class_atoms(&mut self, shape: &Shape) -> Vec<Expr<StringAtom>> {
         let pattern = |pattern: &Arc<str>| Expr::Atom(StringAtom::Pattern(pattern.clone()));
-        let mut watch: Vec<Expr<StringAtom>> = shape.patterns.iter().map(pattern).collect();
+        let mut atoms: Vec<Expr<StringAtom>> = shape.patterns.iter().map(pattern).collect();
         for (schema, _) in &shape.names {
             let formula = self.specs.lowering.lower(*schema, Kind::String);
-            watch.push(self.specs.lowering.string_expr(formula));
+            atoms.push(self.specs.lowering.string_expr(formula));
         }
-        self.language(&require, &watch)
+        atoms
     }
 
     /// Free keys whose value, as far as all children must be valid, can be anything at all.
@@ -244,13 +256,23 @@ impl Tables {
     fn keys_that_match_something(&mut self, shape: &Shape) -> Vec<Expr<StringAtom>> {
         let set = self.set.clone();
         let mut admitted = Vec::new();
+        let one_of = |patterns: &mut dyn Iterator<Item = &Arc<str>>| {
+            Expr::Or(patterns.map(|pattern| Expr::Atom(StringAtom::Pattern(pattern.clone()))).collect())
+        };
         for (schema, index) in &shape.children {
-            if let Keyword::Properties { patterns, rest: Some(rest), .. } = &set.keywords(*schema)[*index as usize] {
-                let formula = self.all_valid(&[*rest]);
-                if !self.inhabited(formula) {
-                    let own = patterns.iter().map(|(pattern, _)| Expr::Atom(StringAtom::Pattern(pattern.clone())));
-                    admitted.push(Expr::Or(own.collect()));
+            let (demand, keys) = match &set.keywords(*schema)[*index as usize] {
+                Keyword::Properties { patterns, rest: Some(rest), .. } => {
+                    (*rest, one_of(&mut patterns.iter().map(|(pattern, _)| pattern)))
                 }
+                Keyword::PropertyClass { keys, schema } if !keys.named => {
+                    let missed = keys.matching.iter().map(|group| Expr::Not(Box::new(one_of(&mut group.iter()))));
+                    (*schema, Expr::Or(missed.chain([one_of(&mut keys.unmatched.iter())]).collect()))
+                }
+                _ => continue,
+            };
+            let formula = self.all_valid(&[demand]);
+            if !self.inhabited(formula) {
+                admitted.push(keys);
             }
         }
         admitted
@@ -260,24 +282,26 @@ impl Tables {
         shape.children.iter().flat_map(|at| self.children_at(shape, *at, facts)).collect()
     }
 
-    /// The subschemas that a `Properties` keyword applies to a key's value.
+    /// The subschemas that a `Properties` or `PropertyClass` keyword applies to a key's value.
     pub(super) fn children_at(
         &self,
         shape: &Shape,
         (schema, index): (SchemaId, u32),
         facts: &KeyFacts,
     ) -> Vec<SchemaId> {
-        let Keyword::Properties { named, patterns, rest } = &self.set.keywords(schema)[index as usize] else {
-            return Vec::new();
+        let matched = |pattern: &Arc<str>| {
+            let index = shape.patterns.iter().position(|known| known == pattern);
+            index.is_some_and(|index| facts.matches[index])
+        };
+        let (named, patterns, rest) = match &self.set.keywords(schema)[index as usize] {
+            Keyword::Properties { named, patterns, rest } => (named, patterns, rest),
+            Keyword::PropertyClass { keys, schema } if keys.contains(facts.key, matched) => return vec![*schema],
+            _ => return Vec::new(),
         };
         let mut children: Vec<SchemaId> = Vec::new();
         if let Some(key) = facts.key {
             children.extend(named.iter().filter(|(name, _)| name.as_bytes() == key).map(|(_, child)| *child));
         }
-        let matched = |pattern: &Arc<str>| {
-            let index = shape.patterns.iter().position(|known| known == pattern);
-            index.is_some_and(|index| facts.matches[index])
-        };
         children.extend(patterns.iter().filter(|(pattern, _)| matched(pattern)).map(|(_, child)| *child));
         if children.is_empty() {
             children.extend(*rest);
@@ -383,7 +407,7 @@ impl Tables {
 }
 
 /// More patterns than this are not tried in all combinations to find out which keys can have a value.
-const MAX_COMBINED_PATTERNS: usize = 4;
+pub(super) const MAX_COMBINED_PATTERNS: usize = 4;
 
 /// What is known of a key when its children are looked up.
 pub(super) struct KeyFacts<'a> {

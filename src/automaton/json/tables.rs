@@ -63,6 +63,8 @@ pub struct Tables {
     pub shapes: Vec<Arc<Shape>>,
     pub(super) object_of: FxHashMap<SpecId, Object>,
     pub(super) key_plans: FxHashMap<(Object, KeyClass), Option<PlanId>>,
+    /// Languages of the free keys of some classes, by shape.
+    pub(super) free_of: FxHashMap<(u32, u32), Option<u32>>,
     pub array_shapes: Vec<ArrayShape>,
     pub(super) array_of: FxHashMap<SpecId, Array>,
     pub(super) item_plans: FxHashMap<(Array, u32), Option<PlanId>>,
@@ -90,6 +92,7 @@ impl Tables {
             shapes: Vec::new(),
             object_of: FxHashMap::default(),
             key_plans: FxHashMap::default(),
+            free_of: FxHashMap::default(),
             array_shapes: Vec::new(),
             array_of: FxHashMap::default(),
             item_plans: FxHashMap::default(),
