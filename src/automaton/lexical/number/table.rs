@@ -12,13 +12,15 @@ pub const LATTICES: usize = 48;
 pub const COMBINATIONS: usize = 1024;
 
 /// The sets of lattices such that some numbers are in just these.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Combinations {
     /// Bit i: lattice i. Sorted; the first is the empty one.
     sets: Vec<u64>,
     /// Per set the numbers that are in all of its lattices.
     common: Vec<Option<Lattice>>,
-    index: FxHashMap<u64, u32>,
+    /// The places of sets of the first six lattices, and of others.
+    few: [u16; 64],
+    many: FxHashMap<u64, u16>,
     /// Per lattice the combinations that have it.
     having: Vec<Table>,
 }
@@ -44,10 +46,16 @@ impl Combinations {
         }
         found.sort_unstable_by_key(|(set, _)| *set);
         let (sets, common): (Vec<u64>, Vec<_>) = found.into_iter().unzip();
-        let index = sets.iter().enumerate().map(|(k, set)| (*set, k as u32)).collect();
+        let (mut few, mut many) = ([0; 64], FxHashMap::default());
+        for (k, &set) in sets.iter().enumerate() {
+            match few.get_mut(usize::try_from(set).unwrap_or(usize::MAX)) {
+                Some(place) => *place = k as u16,
+                None => drop(many.insert(set, k as u16)),
+            }
+        }
         let having = |i: usize| Table::of(sets.len(), |k| sets[k] >> i & 1 == 1);
         let having = (0..lattices.len()).map(having).collect();
-        Some(Self { sets, common, index, having })
+        Some(Self { sets, common, few, many, having })
     }
 
     pub fn len(&self) -> usize {
@@ -57,11 +65,11 @@ impl Combinations {
     /// The place of a set in tables.
     #[inline]
     pub fn place(&self, set: u64) -> usize {
-        // With few lattices that imply nothing of each other, every set is there.
-        match self.sets.get(set as usize) {
-            Some(found) if *found == set => set as usize,
-            _ => *self.index.get(&set).expect("a number's multiples are a combination") as usize,
-        }
+        let place = match self.few.get(usize::try_from(set).unwrap_or(usize::MAX)) {
+            Some(place) => place,
+            None => self.many.get(&set).expect("a number's multiples are a combination"),
+        };
+        usize::from(*place)
     }
 
     /// The combinations with a lattice.

@@ -162,6 +162,11 @@ impl StringLanguage {
         self.watched
     }
 
+    /// Whether it has outgrown its memory, as far as can be told without waiting.
+    fn is_worn(&self) -> bool {
+        self.dfa.try_lock().is_ok_and(|dfa| dfa.overrun().is_some())
+    }
+
     /// The automaton. It grows as it is walked, so walks of one language exclude each other; hold the guard for a walk.
     pub fn lock(&self) -> StringDfaGuard<'_> {
         self.dfa.lock().unwrap_or_else(PoisonError::into_inner)

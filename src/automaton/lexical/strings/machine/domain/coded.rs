@@ -5,52 +5,51 @@
 //! a hyphen and three digits unless hyphens stand where none may, and never a shorter one, since less than three digits
 //! are a control character.
 
-use super::label::Verdict;
+use super::label::{Verdict, is_allowed};
 use super::punycode::{self, Decoder};
 
-const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 /// Octets of `xn--`.
 const PREFIX: usize = 4;
 /// Digits that the first way is searched for.
 const DEPTH: usize = 3;
 
-/// The least number of characters that complete the label; `judge` tells about decoded ones.
+/// Whether something completes the label; `judge` tells about decoded ones.
+pub fn is_live(text: &str, room: usize, judge: &dyn Fn(&[char]) -> Verdict) -> bool {
+    let left = room.checked_sub(PREFIX + text.len());
+    let sound = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let soon = |left: usize| with_hyphen(&text.to_ascii_lowercase(), judge).is_some_and(|more| more <= left);
+    sound && (left.is_some_and(soon) || least(text, room, judge).is_some())
+}
+
+/// The least number of characters that complete the label.
 pub fn least(text: &str, room: usize, judge: &dyn Fn(&[char]) -> Verdict) -> Option<u32> {
     let room = room.checked_sub(PREFIX + text.len())?;
-    let sound = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !sound {
-        return None;
-    }
     let text = text.to_ascii_lowercase();
-    let (basic, digits) = punycode::split(&text);
-    let mut decoder = Decoder::new(basic);
-    let read = digits.bytes().try_for_each(|digit| read(&mut decoder, digit));
-    if read.is_some() {
-        for depth in 0..=DEPTH.min(room) {
-            if reaches(&decoder, basic, depth, judge) {
+    if let Some((label, decoder)) = punycode::read(&text) {
+        let basic = label.iter().filter(|c| c.is_ascii()).count();
+        let allowed = label.iter().all(|c| c.is_ascii() || is_allowed(*c));
+        for depth in 0..=if allowed { DEPTH.min(room) } else { 0 } {
+            if reaches(&label, decoder, basic, depth, judge) {
                 return Some(depth as u32);
             }
         }
     }
-    let hyphened = with_hyphen(&text, judge).filter(|more| *more <= room);
-    hyphened.map(|more| more as u32)
-}
-
-/// A digit, if the character that it completes may stand in a label.
-fn read(decoder: &mut Decoder, digit: u8) -> Option<()> {
-    let c = decoder.digit(digit)?;
-    c.is_none_or(super::label::is_allowed).then_some(())
+    with_hyphen(&text, judge).filter(|more| *more <= room).map(|more| more as u32)
 }
 
 /// Whether so many digits complete the label.
-fn reaches(decoder: &Decoder, basic: &str, depth: usize, judge: &dyn Fn(&[char]) -> Verdict) -> bool {
+fn reaches(label: &[char], decoder: Decoder, basic: usize, depth: usize, judge: &dyn Fn(&[char]) -> Verdict) -> bool {
     if depth == 0 {
-        let whole = decoder.is_between() && decoder.label.len() > basic.len();
-        return whole && judge(&decoder.label) == Verdict::Valid;
+        return decoder.is_between() && label.len() > basic && judge(label) == Verdict::Valid;
     }
-    DIGITS.iter().any(|digit| {
-        let mut next = decoder.clone();
-        read(&mut next, *digit).is_some() && reaches(&next, basic, depth - 1, judge)
+    (0..36).filter_map(|digit| decoder.digit(digit, label.len())).any(|(next, complete)| match complete {
+        None => depth > 1 && reaches(label, next, basic, depth - 1, judge),
+        Some((c, _)) if !is_allowed(c) => false,
+        Some((c, at)) => {
+            let mut longer = label.to_vec();
+            longer.insert(at, c);
+            reaches(&longer, next, basic, depth - 1, judge)
+        }
     })
 }
 

@@ -73,6 +73,11 @@ pub fn is_allowed(c: char) -> bool {
         && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
+fn is_mark(c: char) -> bool {
+    use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
+    matches!(CodePointMapData::<GeneralCategory>::new().get(c), NonspacingMark | SpacingMark | EnclosingMark)
+}
+
 fn script(c: char) -> Script {
     CodePointMapData::<Script>::new().get(c)
 }
@@ -94,14 +99,10 @@ pub fn judge(label: &[char]) -> Judged {
     let Some(&first) = label.first() else {
         return Judged { verdict: Verdict::Open, begins: true, fits: false, rtl: false };
     };
-    let mark = matches!(
-        CodePointMapData::<GeneralCategory>::new().get(first),
-        GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark | GeneralCategory::EnclosingMark
-    );
-    if first == '-' || mark || label.get(2..4) == Some(&['-', '-']) || !label.iter().all(|c| is_allowed(*c)) {
+    if first == '-' || is_mark(first) || label.get(2..4) == Some(&['-', '-']) || !label.iter().all(|c| is_allowed(*c)) {
         return Judged::DEAD;
     }
-    if !is_composed(label) {
+    if !is_composed(&label.iter().collect::<String>()) {
         return Judged::DEAD;
     }
     let mut judged = direction(label);
@@ -121,8 +122,22 @@ pub fn judge(label: &[char]) -> Judged {
 }
 
 /// Whether the text is in normalisation form C; if its beginning is not, nothing behind it changes that.
-fn is_composed(label: &[char]) -> bool {
-    ComposingNormalizerBorrowed::new_nfc().is_normalized(&label.iter().collect::<String>())
+pub fn is_composed(label: &str) -> bool {
+    ComposingNormalizerBorrowed::new_nfc().is_normalized(label)
+}
+
+type Sort = (bool, BidiClass, JoiningType, Script, bool, bool);
+
+/// What of a letter matters to the rules, but for composition; `None` for those that rules name.
+pub fn sort(c: char) -> Option<Sort> {
+    let named = c.is_ascii() || matches!(c, '\u{B7}' | ZWNJ | ZWJ | '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}');
+    let known = match script(c) {
+        script @ (Script::Greek | Script::Hebrew | Script::Hiragana | Script::Katakana | Script::Han) => script,
+        _ => Script::Common,
+    };
+    let virama = combining(c) == CanonicalCombiningClass::Virama;
+    let named = named || matches!(c, '\u{375}' | '\u{5F3}' | '\u{5F4}' | KATAKANA_DOT | '\u{1100}'..='\u{11FF}');
+    (!named).then(|| (is_allowed(c), bidi(c), joining(c), known, virama, is_mark(c)))
 }
 
 /// The contextual rule for the character at a place.

@@ -20,6 +20,7 @@ mod punycode;
 mod tests;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use rustc_hash::FxHashSet;
 
 use super::super::super::charset::CharSet;
 use super::super::nfa::{Measure, NEVER};
@@ -190,8 +191,11 @@ impl Domains {
     /// The label with a character more, if it can still become one.
     fn longer(&mut self, config: Config, label: u32, c: char) -> Option<Config> {
         let text = format!("{}{c}", self.texts[label]);
-        self.label_least(&config, &text)?;
-        Some(Config { place: Place::Label(self.text(&text)), ..config })
+        let live = match self.coded(&text) {
+            Some(coded) => coded::is_live(coded, self.room(&config), &|label| beside(&config, label)),
+            None => self.label_least(&config, &text).is_some(),
+        };
+        live.then(|| Config { place: Place::Label(self.text(&text)), ..config })
     }
 
     /// Inside a character, or at its end.
@@ -203,17 +207,35 @@ impl Domains {
             }
             return self.longer(config, label, c);
         }
+        self.inside_least(&config, &self.texts[label], value, left)?;
+        Some(Config { place: Place::Inside { label, value, left }, ..config })
+    }
+
+    /// The least number of characters behind the one that has begun.
+    fn inside_least(&self, config: &Config, text: &str, value: u32, left: u8) -> Option<u32> {
         let (low, high) = (value << (6 * left), value << (6 * left) | ((1 << (6 * left)) - 1));
-        let text = &self.texts[label];
         let separates = self.kind == DomainKind::International
             && [0x3002, 0xFF0E, 0xFF61].iter().any(|c| (low..=high).contains(c))
-            && self.behind(&config, text).is_some();
-        let goes_on = || {
-            let mut found = self.letters.within(low, high);
-            found.any(|c| self.label_least(&config, &format!("{text}{c}")).is_some())
-        };
-        let place = Place::Inside { label, value, left };
-        (separates || goes_on()).then_some(Config { place, ..config })
+            && self.behind(config, text).is_some();
+        let mut least = separates.then_some(1);
+        let mut tried = FxHashSet::default();
+        for c in self.letters.within(low, high) {
+            let sort = label::sort(c);
+            if sort.is_some_and(|sort| tried.contains(&sort)) {
+                continue;
+            }
+            let longer = format!("{text}{c}");
+            least = self.label_least(config, &longer).into_iter().chain(least).min();
+            if least == Some(0) {
+                break;
+            }
+            // What composes with the character before, or has no room, says nothing of others.
+            let octets = self.judge(&longer).map_or(LABEL + 1, |(_, octets)| octets);
+            if label::is_composed(&longer) && octets <= self.room(config) {
+                tried.extend(sort);
+            }
+        }
+        least
     }
 
     /// The label is complete, and another follows.
@@ -245,30 +267,14 @@ impl Domains {
             Place::Local(local) => Some(local.least()),
             Place::Plain { length, hyphen, .. } => Some(u32::from(length == 0 || hyphen)),
             Place::Label(label) => self.label_least(config, &self.texts[label]),
-            Place::Inside { label, value, left } => {
-                let (low, high) = (value << (6 * left), value << (6 * left) | ((1 << (6 * left)) - 1));
-                let text = &self.texts[label];
-                let separates = self.kind == DomainKind::International
-                    && [0x3002, 0xFF0E, 0xFF61].iter().any(|c| (low..=high).contains(c))
-                    && self.behind(config, text).is_some();
-                let mut least = separates.then_some(1);
-                for c in self.letters.within(low, high) {
-                    let found = self.label_least(config, &format!("{text}{c}"));
-                    least = found.into_iter().chain(least).min();
-                    if least == Some(0) {
-                        break;
-                    }
-                }
-                least
-            }
+            Place::Inside { label, value, left } => self.inside_least(config, &self.texts[label], value, left),
         }
     }
 
     /// The least number of characters that complete a label.
     fn label_least(&self, config: &Config, text: &str) -> Option<u32> {
         if let Some(coded) = self.coded(text) {
-            let judge = |label: &[char]| label::judge(label).beside(config.rtl, config.unfit);
-            return coded::least(coded, self.room(config), &judge);
+            return coded::least(coded, self.room(config), &|label| beside(config, label));
         }
         match self.open(config, text) {
             Verdict::Dead => return None,
@@ -358,4 +364,9 @@ impl Domains {
         let verdict = if text.is_empty() || text.ends_with('-') { Verdict::Open } else { Verdict::Valid };
         Some(Judged { verdict, rtl: false, begins, fits: begins && verdict == Verdict::Valid })
     }
+}
+
+/// The verdict on a decoded label beside those before.
+fn beside(config: &Config, label: &[char]) -> Verdict {
+    label::judge(label).beside(config.rtl, config.unfit)
 }

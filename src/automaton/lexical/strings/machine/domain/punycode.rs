@@ -64,10 +64,10 @@ pub fn encode(label: &[char]) -> Option<String> {
     Some(text)
 }
 
-/// A text that is being decoded.
-#[derive(Clone, Debug)]
+/// The digits of a text as far as they have been read; what they have brought is kept beside.
+#[derive(Clone, Copy, Debug)]
 pub struct Decoder {
-    pub label: Vec<char>,
+    basic: u32,
     next: u32,
     at: u32,
     bias: u32,
@@ -75,28 +75,22 @@ pub struct Decoder {
     weight: u32,
     place: u32,
     before: u32,
-    basic: u32,
 }
 
 impl Decoder {
-    /// Behind the basic characters and their hyphen.
-    pub fn new(basic: &str) -> Self {
-        let (label, basic): (Vec<char>, _) = (basic.chars().collect(), basic.len() as u32);
-        Self { label, next: FIRST, at: 0, bias: FIRST_BIAS, weight: 0, place: 0, before: 0, basic }
+    /// Behind so many basic characters and their hyphen.
+    pub fn new(basic: usize) -> Self {
+        Self { basic: basic as u32, next: FIRST, at: 0, bias: FIRST_BIAS, weight: 0, place: 0, before: 0 }
     }
 
     /// Whether a number has just ended, or none has begun.
-    pub fn is_between(&self) -> bool {
+    pub fn is_between(self) -> bool {
         self.weight == 0
     }
 
-    /// One more digit; the character that it completes, if it does. `None` if it cannot stand.
-    pub fn digit(&mut self, c: u8) -> Option<Option<char>> {
-        let digit = match c {
-            b'a'..=b'z' => u32::from(c - b'a'),
-            b'0'..=b'9' => u32::from(c - b'0') + 26,
-            _ => return None,
-        };
+    /// One more digit behind `length` characters; the character that it completes, if it does, and where that belongs.
+    /// `None` if the number is too large.
+    pub fn digit(mut self, digit: u32, length: usize) -> Option<(Self, Option<(char, usize)>)> {
         if self.weight == 0 {
             (self.weight, self.place, self.before) = (1, BASE, self.at);
         }
@@ -105,30 +99,47 @@ impl Decoder {
         if digit >= t {
             self.weight = self.weight.checked_mul(BASE - t)?;
             self.place += BASE;
-            return Some(None);
+            return Some((self, None));
         }
-        let length = self.label.len() as u32 + 1;
-        self.bias = adapt(self.at - self.before, length, self.label.len() as u32 == self.basic);
-        self.next = self.next.checked_add(self.at / length)?;
-        self.at %= length;
-        let c = char::from_u32(self.next)?;
-        self.label.insert(self.at as usize, c);
-        self.at += 1;
+        let longer = length as u32 + 1;
+        self.bias = adapt(self.at - self.before, longer, length as u32 == self.basic);
+        self.next = self.next.checked_add(self.at / longer)?;
+        let at = self.at % longer;
+        self.at = at + 1;
         self.weight = 0;
-        Some(Some(c))
+        Some((self, Some((char::from_u32(self.next)?, at as usize))))
+    }
+}
+
+/// The value of a digit in small letters.
+pub fn value(digit: u8) -> Option<u32> {
+    match digit {
+        b'a'..=b'z' => Some(u32::from(digit - b'a')),
+        b'0'..=b'9' => Some(u32::from(digit - b'0') + 26),
+        _ => None,
     }
 }
 
 /// The label as characters, if the text is Punycode.
 pub fn decode(text: &str) -> Option<Vec<char>> {
+    let (label, decoder) = read(text)?;
+    decoder.is_between().then_some(label)
+}
+
+/// The characters so far, and how far the digits have been read; `None` if they are none.
+pub fn read(text: &str) -> Option<(Vec<char>, Decoder)> {
     let (basic, digits) = split(text);
-    let mut decoder = Decoder::new(basic);
-    digits.bytes().try_for_each(|c| decoder.digit(c).map(drop))?;
-    decoder.is_between().then_some(decoder.label)
+    let (mut label, mut decoder): (Vec<char>, _) = (basic.chars().collect(), Decoder::new(basic.len()));
+    for digit in digits.bytes() {
+        let (next, complete) = decoder.digit(value(digit)?, label.len())?;
+        decoder = next;
+        complete.into_iter().for_each(|(c, at)| label.insert(at, c));
+    }
+    Some((label, decoder))
 }
 
 /// The basic characters, and the digits behind the last hyphen.
-pub fn split(text: &str) -> (&str, &str) {
+fn split(text: &str) -> (&str, &str) {
     match text.rfind('-') {
         Some(place) if place > 0 => (&text[..place], &text[place + 1..]),
         _ => ("", text),

@@ -55,7 +55,7 @@ impl Lacks {
 
 impl Patterns {
     /// The length of the shortest continuation that makes the text a pattern.
-    pub fn cost(&self, config: &Config) -> u32 {
+    pub(super) fn cost(&self, config: &Config) -> u32 {
         if config.place == Place::Dead {
             return NEVER;
         }
@@ -156,7 +156,7 @@ impl Patterns {
     }
 
     /// The set from which the next character of a name is.
-    pub fn parts(&self, name: Name) -> &CharSet {
+    pub(super) fn parts(&self, name: Name) -> &CharSet {
         if name.text == 0 { &self.id_start } else { &self.id_continue }
     }
 

@@ -121,7 +121,7 @@ impl Hex {
 
 impl Patterns {
     /// Whether some value of the range may stand at the spot.
-    pub fn admits(&self, spot: Spot, low: u32, high: u32) -> bool {
+    pub(super) fn admits(&self, spot: Spot, low: u32, high: u32) -> bool {
         match spot {
             Spot::Atom | Spot::Item { .. } => true,
             Spot::End { low: least } | Spot::EndLow { low: least, .. } => high >= least,
@@ -130,7 +130,7 @@ impl Patterns {
     }
 
     /// The least number of characters that complete an escape, if any do.
-    pub fn least_hex(&self, spot: Spot, hex: Hex) -> Option<u32> {
+    pub(super) fn least_hex(&self, spot: Spot, hex: Hex) -> Option<u32> {
         let lead = match spot {
             Spot::EndLow { lead, .. } | Spot::NameLow { lead, .. } => Some(lead),
             _ => None,
@@ -139,7 +139,7 @@ impl Patterns {
     }
 
     /// A byte behind a backslash.
-    pub fn escape(&mut self, config: Config, spot: Spot, byte: u8) -> Option<Config> {
+    pub(super) fn escape(&mut self, config: Config, spot: Spot, byte: u8) -> Option<Config> {
         let to = |place: Place| Some(Config { place, ..config });
         if byte == b'u' {
             let hex = Hex::start(Form::Four);
@@ -180,7 +180,7 @@ impl Patterns {
     }
 
     /// A byte of a number.
-    pub fn hex(&mut self, config: Config, spot: Spot, hex: Hex, byte: u8) -> Option<Config> {
+    pub(super) fn hex(&mut self, config: Config, spot: Spot, hex: Hex, byte: u8) -> Option<Config> {
         let to = |hex: Hex| Some(Config { place: Place::Hex(spot, hex), ..config });
         let halves = matches!(spot, Spot::EndLow { .. } | Spot::NameLow { .. });
         match (hex.form, byte) {
@@ -200,7 +200,7 @@ impl Patterns {
     }
 
     /// The first byte of a character beyond ASCII.
-    pub fn lead(&mut self, config: Config, spot: Spot, byte: u8) -> Option<Config> {
+    pub(super) fn lead(&mut self, config: Config, spot: Spot, byte: u8) -> Option<Config> {
         let (value, left) = match byte {
             0xC0..0xE0 => (byte & 0x1F, 1),
             0xE0..0xF0 => (byte & 0x0F, 2),
@@ -210,7 +210,7 @@ impl Patterns {
     }
 
     /// Inside a character, or at its end.
-    pub fn utf8(&mut self, config: Config, spot: Spot, value: u32, left: u8) -> Option<Config> {
+    pub(super) fn utf8(&mut self, config: Config, spot: Spot, value: u32, left: u8) -> Option<Config> {
         if left == 0 {
             return self.finish(config, spot, value, false);
         }
@@ -221,7 +221,7 @@ impl Patterns {
     }
 
     /// The value is complete; whether it was written with four digits, so that it may be half a pair.
-    pub fn finish(&mut self, config: Config, spot: Spot, value: u32, four: bool) -> Option<Config> {
+    pub(super) fn finish(&mut self, config: Config, spot: Spot, value: u32, four: bool) -> Option<Config> {
         let half = four && is_lead(value);
         let place = match spot {
             Spot::Atom => Place::Atom,
