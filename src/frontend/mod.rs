@@ -54,7 +54,9 @@ pub enum Formats {
 pub struct Policy {
     pub key_order: KeyOrder,
     pub whitespace: Whitespace,
-    /// Characters are escaped only where they must be, and numbers have no exponent where one can be avoided.
+    /// Characters are escaped only where they must be, numbers have no exponent where one can be avoided, and a few
+    /// formats, where nothing but their length is demanded besides, are written in their plain form: host names without
+    /// A-labels, patterns without names for groups.
     pub plain: bool,
     /// The one part that decides what is valid.
     pub formats: Formats,

@@ -83,7 +83,7 @@ impl Engine {
         let style = Style {
             ordered: policy.key_order == KeyOrder::Schema,
             spaced: policy.whitespace == Whitespace::Flexible,
-            plain_numbers: policy.plain,
+            plain: policy.plain,
             spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
         };
         let mut machine = Machine::new(set, strings.clone(), style);

@@ -6,6 +6,7 @@
 //! repository (`ESPALIER_SHARED`, or `../shared`); without them the tests say that they skipped.
 
 mod archive;
+mod engines;
 mod maskbench;
 mod ratchet;
 mod suite;

@@ -29,7 +29,7 @@ pub struct Style {
     /// Whitespace may stand wherever JSON allows it; without, nowhere.
     pub spaced: bool,
     /// Numbers without exponents, and how characters are written.
-    pub plain_numbers: bool,
+    pub plain: bool,
     pub spelling: Spelling,
 }
 
@@ -92,7 +92,7 @@ pub struct Machine {
 impl Machine {
     pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, style: Style) -> Self {
         let root = set.root();
-        let mut tables = Tables::new(set, strings, style.plain_numbers);
+        let mut tables = Tables::new(set, strings, style.plain);
         let require = tables.specs.lowering.formulas.atom(Atom::Schema(root));
         let root = tables.specs.intern(Spec::only(require));
         Self { tables, frames: Frames::default(), style, homes: Homes::default(), root }

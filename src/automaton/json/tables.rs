@@ -54,8 +54,8 @@ pub struct Tables {
     pub set: Arc<SchemaSet>,
     pub specs: Specs,
     pub strings: Arc<StringCache>,
-    /// Numbers in plain form only.
-    pub plain_numbers: bool,
+    /// Numbers and formats in plain form only.
+    pub plain: bool,
     pub languages: Vec<Arc<StringLanguage>>,
     string_of: FxHashMap<SpecId, u32>,
     pub numbers: Vec<Arc<NumberLanguage>>,
@@ -79,12 +79,12 @@ pub struct Tables {
 }
 
 impl Tables {
-    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, plain_numbers: bool) -> Self {
+    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, plain: bool) -> Self {
         Self {
             specs: Specs::new(Lowering::new(set.clone())),
             set,
             strings,
-            plain_numbers,
+            plain,
             languages: Vec::new(),
             string_of: FxHashMap::default(),
             numbers: Vec::new(),
@@ -267,9 +267,18 @@ impl Tables {
         let Spec { require, watch } = self.specs.get(spec).clone();
         let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.string_expr(*formula)).collect();
         let require = self.specs.lowering.string_expr(require);
-        let id = self.language(&require, &watch);
+        let id = self.plain_language(&require, &watch).unwrap_or_else(|| self.language(&require, &watch));
         self.string_of.insert(spec, id);
         id
+    }
+
+    /// The language with its formats in plain form, if there are any, and some text is left.
+    fn plain_language(&mut self, require: &Expr<StringAtom>, watch: &[Expr<StringAtom>]) -> Option<u32> {
+        let plain = self.strings.formats().plain(require).filter(|_| self.plain)?;
+        let language = self.strings.language(&plain, watch).ok()?;
+        language.lock().start()?;
+        self.languages.push(language);
+        Some(self.languages.len() as u32 - 1)
     }
 
     pub(super) fn language(&mut self, require: &Expr<StringAtom>, watch: &[Expr<StringAtom>]) -> u32 {
@@ -324,7 +333,7 @@ impl Tables {
         let Spec { require, watch } = self.specs.get(spec).clone();
         let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.number_expr(*formula)).collect();
         let require = self.specs.lowering.number_expr(require);
-        let language = NumberLanguage::compile(&require, &watch, self.plain_numbers).unwrap_or_else(|error| {
+        let language = NumberLanguage::compile(&require, &watch, self.plain).unwrap_or_else(|error| {
             self.fault.get_or_insert(error.to_string());
             NumberLanguage::compile(&Expr::False, &[], false).expect("no number is easily decided")
         });

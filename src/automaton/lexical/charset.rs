@@ -47,6 +47,19 @@ impl CharSet {
         &self.0
     }
 
+    /// Whether a value of `low..=high` is in the set.
+    pub fn meets(&self, low: u32, high: u32) -> bool {
+        let first = self.0.partition_point(|range| range.1 < low);
+        self.0.get(first).is_some_and(|range| range.0 <= high)
+    }
+
+    /// The scalar values of `low..=high` that are in the set, in order.
+    pub fn within(&self, low: u32, high: u32) -> impl Iterator<Item = char> {
+        let first = self.0.partition_point(|range| range.1 < low);
+        let ranges = self.0[first..].iter().take_while(move |range| range.0 <= high);
+        ranges.flat_map(move |range| range.0.max(low)..=range.1.min(high)).filter_map(char::from_u32)
+    }
+
     pub fn union(&self, other: &Self) -> Self {
         Self::new(self.0.iter().chain(&other.0).copied())
     }
@@ -67,7 +80,7 @@ impl CharSet {
     /// The scalar values of a property as ECMA 262 writes it between the braces of `\p{...}`: `L`, `Lu`, `Alphabetic`,
     /// `Script=Greek`, `sc=`, `scx=`, `General_Category=`, `gc=`. `None` if there is no such property.
     ///
-    /// The tables are those of `regex-syntax`, which also takes names in other spellings (`\p{greek}`).
+    /// The tables are those of `regex-syntax`, which also takes names in other spellings: which there are is not asked here.
     pub fn property(name: &str) -> Option<Self> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'=') {
             return None;

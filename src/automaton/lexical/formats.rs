@@ -1,14 +1,15 @@
 //! The formats of JSON Schema as formulas over strings, read from `grammars/formats.toml`.
 //!
 //! A format is a pattern, for some with a bound on the length; times add the leap seconds, whose offsets a pattern can
-//! hardly list. What has no exact form is refused, with the reason; what the data does not name is nobody's format here.
+//! hardly list; what is not regular, or nearly so, is a language by hand. What has no exact form would be refused, with
+//! the reason; what the data does not name is nobody's format here.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
-use super::{Expr, LengthBounds, StringAtom, ecma};
+use super::{DomainKind, Expr, LengthBounds, MachineKind, StringAtom, ecma};
 
 const DATA: &str = include_str!("../../../grammars/formats.toml");
 
@@ -37,6 +38,8 @@ pub enum Known<'a> {
 #[derive(Debug)]
 pub struct Formats {
     by_name: FxHashMap<String, Result<Expr<StringAtom>, String>>,
+    /// Part of a format, for those of which some texts have states without number.
+    plain: FxHashMap<String, Expr<StringAtom>>,
 }
 
 #[derive(Deserialize)]
@@ -51,14 +54,22 @@ struct Entry {
     pattern: Option<String>,
     max_length: Option<u32>,
     leap_after: Option<String>,
+    machine: Option<String>,
     refused: Option<String>,
+    plain: Option<Box<Entry>>,
 }
 
 impl Default for Formats {
     fn default() -> Self {
         let Data { fragments, format } = toml::from_str(DATA).expect("the file of formats is part of the program");
-        let made = format.into_iter().map(|(name, entry)| (name, entry.language(&fragments)));
-        Self { by_name: made.collect() }
+        let (mut by_name, mut plain) = (FxHashMap::default(), FxHashMap::default());
+        for (name, mut entry) in format {
+            if let Some(part) = entry.plain.take().and_then(|entry| entry.language(&fragments).ok()) {
+                plain.insert(name.clone(), part);
+            }
+            by_name.insert(name, entry.language(&fragments));
+        }
+        Self { by_name, plain }
     }
 }
 
@@ -69,6 +80,20 @@ impl Formats {
             Ok(_) => Known::Exact,
             Err(reason) => Known::Refused(reason),
         })
+    }
+
+    /// A formula of formats and lengths alone with the formats in plain form; `None` if none has one, or there is more.
+    pub fn plain(&self, formula: &Expr<StringAtom>) -> Option<Expr<StringAtom>> {
+        match formula {
+            Expr::Atom(StringAtom::Format(name)) => self.plain.get(&**name).cloned(),
+            Expr::And(parts) => {
+                let is_length = |part: &Expr<StringAtom>| matches!(part, Expr::Atom(StringAtom::Length(_)));
+                let (lengths, others): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(is_length);
+                let [format] = &others[..] else { return None };
+                self.plain(format).map(|format| Expr::And(lengths.into_iter().chain([format]).collect()))
+            }
+            _ => None,
+        }
     }
 
     /// The strings of a format that is enforced.
@@ -82,13 +107,17 @@ impl Entry {
         if let Some(reason) = self.refused {
             return Err(reason);
         }
-        let pattern = self.pattern.expect("a format that is not refused has a pattern");
-        let mut formula = matching(spelled(&pattern, fragments));
+        let by_hand = self.machine.map(|name| Expr::Atom(StringAtom::Machine(machine(&name))));
+        let pattern = self.pattern.map(|pattern| matching(spelled(&pattern, fragments)));
+        let mut formula = match (pattern, by_hand) {
+            (Some(pattern), Some(by_hand)) => Expr::Or(vec![pattern, by_hand]),
+            (pattern, by_hand) => pattern.or(by_hand).expect("a format that is not refused has a pattern or a machine"),
+        };
         if let Some(before) = self.leap_after {
             let before = spelled(&before, fragments);
             let width = ecma::parse(&before).ok().and_then(|ast| ast.width());
             let skip = width.and_then(|width| u8::try_from(width).ok()).expect("a date has one width");
-            let leap = Expr::Atom(StringAtom::LeapSecond { skip });
+            let leap = Expr::Atom(StringAtom::Machine(MachineKind::LeapSecond { skip }));
             let leap = if skip == 0 { leap } else { Expr::And(vec![matching(format!("^{before}")), leap]) };
             formula = Expr::Or(vec![formula, leap]);
         }
@@ -97,6 +126,18 @@ impl Entry {
             formula = Expr::And(vec![formula, length]);
         }
         Ok(formula)
+    }
+}
+
+/// The language by hand of this name.
+fn machine(name: &str) -> MachineKind {
+    match name {
+        "pattern" => MachineKind::Pattern { named: true },
+        "pattern without names" => MachineKind::Pattern { named: false },
+        "hostname" => MachineKind::Domain(DomainKind::Host),
+        "idn-hostname" => MachineKind::Domain(DomainKind::International),
+        "idn-email" => MachineKind::Domain(DomainKind::Mailbox),
+        _ => unreachable!("the file names no other machine than {name}"),
     }
 }
 

@@ -32,6 +32,6 @@ pub use expr::Expr;
 pub use formats::{Formats, Known};
 pub use number::{NumberAtom, NumberClass, NumberError, NumberLanguage, NumberState};
 pub use strings::{
-    LengthBounds, Loops, Overrun, Shape, StrState, StringAtom, StringCache, StringDfa, StringDfaGuard, StringLanguage,
-    Verdicts,
+    DomainKind, LengthBounds, Loops, MachineKind, Overrun, Shape, StrState, StringAtom, StringCache, StringDfa,
+    StringDfaGuard, StringLanguage, Verdicts,
 };

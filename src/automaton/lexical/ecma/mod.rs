@@ -15,6 +15,7 @@
 
 mod class;
 mod parse;
+pub mod property;
 
 pub use parse::parse;
 

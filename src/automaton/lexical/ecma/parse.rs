@@ -1,7 +1,7 @@
 //! The parser: recursive descent over the pattern's characters.
 
 use super::super::charset::CharSet;
-use super::{Ast, PatternError, class};
+use super::{Ast, PatternError, class, property};
 
 /// Groups may nest this deep.
 const MAX_DEPTH: usize = 200;
@@ -241,18 +241,37 @@ impl Parser<'_> {
             return Ok(());
         }
         if self.eat("?<") {
-            let name = self.rest().split('>').next().unwrap_or_default();
-            let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-            let sound = !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_numeric());
-            let length = name.len();
-            if !sound || self.rest().len() == length {
-                return Err(PatternError::new(start, "the name of the group is malformed"));
-            }
-            self.at += length + 1;
-            return Ok(());
+            return self.group_name(start);
         }
         let what = self.rest().chars().take(2).collect::<String>();
         Err(PatternError::new(start, format!("({what} is not supported in an ECMA 262 pattern")))
+    }
+
+    /// A name, in which characters may be escaped, and the bracket behind it.
+    fn group_name(&mut self, start: usize) -> Result<()> {
+        let malformed = || PatternError::new(start, "the name of the group is malformed");
+        let mut first = true;
+        loop {
+            let code = match self.next().ok_or_else(malformed)? {
+                '>' if !first => return Ok(()),
+                '\\' if self.eat("u") => match self.unicode_escape(start)? {
+                    Item::One(code) => code,
+                    Item::Set(_) => return Err(malformed()),
+                },
+                c => c as u32,
+            };
+            let c = char::from_u32(code).ok_or_else(malformed)?;
+            let is = |property: &str| CharSet::property(property).is_some_and(|set| set.meets(code, code));
+            let sound = match c {
+                'a'..='z' | 'A'..='Z' | '_' | '$' => true,
+                '0'..='9' | '\u{200C}' | '\u{200D}' => !first,
+                _ => is(if first { "ID_Start" } else { "ID_Continue" }),
+            };
+            if !sound {
+                return Err(malformed());
+            }
+            first = false;
+        }
     }
 
     fn class(&mut self, start: usize) -> Result<CharSet> {
@@ -367,7 +386,7 @@ impl Parser<'_> {
         let Some(name) = name else {
             return Err(PatternError::new(start, "\\p must be followed by a property in braces"));
         };
-        let Some(set) = CharSet::property(&name) else {
+        let Some(set) = property::set(&name) else {
             return Err(PatternError::new(start, format!("there is no Unicode property {name:?}")));
         };
         self.at += name.len() + 2;

@@ -8,6 +8,7 @@
 use super::{
     lattice::{Lattice, shift},
     mantissa::{Mantissa, Side},
+    table::Table,
     values::{Constant, Half, Interval, Line, Region},
 };
 
@@ -86,27 +87,34 @@ impl Query<'_> {
     fn inside(self, region: &Region, m: Mantissa, from: i64, to: i64) -> bool {
         let zeros = i64::from(m.zeros);
         region.dense
-            || self.multiple(region.table, m, from + zeros, to + zeros)
-            || region.searches.iter().any(|search| self.search(region.table, *search, m, from, to))
+            || self.multiple(&region.table, m, from + zeros, to + zeros)
+            || region.searches.iter().any(|search| self.search(&region.table, *search, m, from, to))
     }
 
     /// Whether D, without its zeros, times 10^s has multiples that the table admits, for some s in `from..=to`.
-    fn multiple(self, table: u64, m: Mantissa, from: i64, to: i64) -> bool {
-        let mut thresholds = [FAR * 2 - 1; super::values::LATTICES];
+    fn multiple(self, table: &Table, m: Mantissa, from: i64, to: i64) -> bool {
+        let count = self.line.lattices.len();
+        let (mut few, mut many) = ([FAR * 2 - 1; 6], Vec::new());
+        let thresholds = match few.get_mut(..count) {
+            Some(few) => few,
+            None => {
+                many.resize(count, FAR * 2 - 1);
+                &mut many[..]
+            }
+        };
         for (threshold, lattice) in thresholds.iter_mut().zip(&self.line.lattices) {
             *threshold = lattice.threshold(m.residue).unwrap_or(FAR * 2 - 1);
         }
-        let count = self.line.lattices.len();
         let admits = |scale: i64| {
             let bits = (0..count).fold(0, |bits, i| bits | u64::from(thresholds[i] <= scale) << i);
-            table >> bits & 1 == 1
+            table.has(self.line.combinations.place(bits))
         };
         // Multiples only become more with the scale: these are all scales where something changes.
-        admits(from) || thresholds[..count].iter().any(|&scale| from < scale && scale <= to && admits(scale))
+        admits(from) || thresholds.iter().any(|&scale| from < scale && scale <= to && admits(scale))
     }
 
     /// Whether a multiple in a block wider than the lattice's fineness is admitted.
-    fn search(self, table: u64, lattice: Lattice, m: Mantissa, from: i64, to: i64) -> bool {
+    fn search(self, table: &Table, lattice: Lattice, m: Mantissa, from: i64, to: i64) -> bool {
         // Wider than 1,000 steps: see `Region::searches`.
         let sure = i64::from(lattice.step.ilog10()) + 4;
         let widest = to - lattice.exponent;
@@ -120,7 +128,8 @@ impl Query<'_> {
             let mut offset = if past == 0 { 0 } else { lattice.step - past };
             while offset < 10u128.pow(width) {
                 let (residue, zeros) = self.line.digits.extended(m, offset, width);
-                if table >> self.line.multiples(residue, lattice.exponent + i64::from(zeros)) & 1 == 1 {
+                let multiples = self.line.multiples(residue, lattice.exponent + i64::from(zeros));
+                if table.has(self.line.combinations.place(multiples)) {
                     return true;
                 }
                 offset += lattice.step;
@@ -147,7 +156,7 @@ impl Query<'_> {
                 continue;
             }
             let number = scale + i64::from(m.zeros);
-            if above == Side::Above && self.multiple(region.table, m, number, number) {
+            if above == Side::Above && self.multiple(&region.table, m, number, number) {
                 return true;
             }
             if scale > finest {
@@ -180,7 +189,7 @@ impl Query<'_> {
             }
             let shift = i64::from(m.zeros) - more;
             let region = &self.regions[interval.region as usize];
-            first <= last && self.multiple(region.table, m, first + shift, last + shift)
+            first <= last && self.multiple(&region.table, m, first + shift, last + shift)
         })
     }
 }

@@ -11,7 +11,8 @@
 //! Invariants:
 //! - A state exists only if some completion is in the set; `accepts` is a matter of the whole text so far.
 //! - States of one language must not be handed to another.
-//! - Nothing is approximated: formulas beyond the limits (6 divisors, common multiple of 30 digits) are refused.
+//! - Nothing is approximated: formulas beyond the limits (47 divisors in 1,024 combinations, common multiple of 30 digits) are
+//!   refused.
 //! - Lengths are counted in 32 bits: a number text of 4 GiB is not told from a longer one.
 //!
 //! Cost: compiling is linear in constants times formula; a step without conditions is a few nanoseconds, one with
@@ -25,6 +26,7 @@ mod lattice;
 mod live;
 mod mantissa;
 mod shortest;
+mod table;
 mod values;
 
 use std::sync::Arc;
@@ -71,7 +73,7 @@ pub enum NumberAtom {
 pub enum NumberError {
     #[error("multipleOf {0}: divisors must not be 0, and their common multiple must have less than 30 digits")]
     Divisor(Decimal),
-    #[error("{count} different multipleOf for one number; at most {} are taken", values::LATTICES - 1)]
+    #[error("{count} different multipleOf for one number, with more combinations of them than can be told apart")]
     Divisors { count: usize },
     #[error("{count} formulas watched for one number; at most 64 are")]
     Watched { count: usize },
@@ -231,8 +233,7 @@ impl NumberLanguage {
     fn holds(&self, formula: &Formula, state: &NumberState) -> bool {
         let (m, integer_text) = (state.mantissa, matches!(state.phase, Phase::Zero | Phase::Whole));
         if m.length == 0 {
-            let every_multiple = (1 << self.line.lattices.len()) - 1;
-            return formula.holds(self.line.zero(), every_multiple, integer_text);
+            return formula.holds(self.line.zero(), u64::MAX, integer_text);
         }
         let written = if state.down { -state.exponent } else { state.exponent };
         let scale = written - i64::from(state.fraction);
@@ -380,7 +381,7 @@ impl NumberLanguage {
                 self.block(true, negative, start, 0, bytes - 1)
                     || (1..bytes - 1).any(|whole| {
                         let places = bytes - 1 - whole;
-                        let finer = |r: &Region| self.line.region(r.table, Some(-places));
+                        let finer = |r: &Region| self.line.region(&r.table, Some(-places));
                         let regions: Vec<Region> = self.regions.iter().map(finer).collect();
                         Query { line: &self.line, regions: &regions, finest: -places }.block(
                             half,

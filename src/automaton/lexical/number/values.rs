@@ -2,34 +2,20 @@
 //! over the lattices.
 //!
 //! Between two neighbouring constants every comparison has one truth value, so there the formula depends on nothing
-//! but which multiples the number is. At most [`LATTICES`] different divisors are taken (`Integer` is always the
-//! first), so a piece's truth table is one 64-bit word, and formulas are evaluated for all its entries at once.
-
-use num_integer::Integer as _;
+//! but which multiples the number is. Of the sets of divisors only those count that some number is a multiple of, and of
+//! no other divisor ([`Combinations`]; `Integer` is always the first divisor): a piece's truth table has an entry for each,
+//! and formulas are evaluated for all entries at once.
 
 use super::{
     NumberAtom, NumberError,
     lattice::{Lattice, MODULUS_LIMIT},
     mantissa::{Digits, Mantissa, Side},
+    table::{self, Combinations, LATTICES, Table},
 };
 use crate::{automaton::lexical::Expr, schema::Decimal};
 
-/// Divisors in one formula, `Integer` among them.
-pub const LATTICES: usize = 6;
 /// Pieces of the number line times size of the formulas.
 const WORK_LIMIT: usize = 50_000_000;
-/// Entry b of lattice i's word tells whether bit i of b is set.
-const PATTERNS: [u64; LATTICES] = [
-    0xAAAA_AAAA_AAAA_AAAA,
-    0xCCCC_CCCC_CCCC_CCCC,
-    0xF0F0_F0F0_F0F0_F0F0,
-    0xFF00_FF00_FF00_FF00,
-    0xFFFF_0000_FFFF_0000,
-    0xFFFF_FFFF_0000_0000,
-];
-/// The table of `Integer`.
-pub const INTEGER: u64 = PATTERNS[0];
-
 /// A constant that is not 0, without its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Constant {
@@ -55,8 +41,8 @@ pub struct Line {
     pub lattices: Vec<Lattice>,
     /// Positive and negative constants, by magnitude.
     constants: [Vec<Constant>; 2],
-    /// Truth tables are compared on these entries; no number has any other combination of multiples.
-    possible: u64,
+    /// What truth tables have entries for.
+    pub combinations: Combinations,
 }
 
 /// A formula, resolved against a [`Line`].
@@ -92,7 +78,7 @@ pub struct Values {
 /// How the values of an interval are told from the others: by multiples alone.
 #[derive(Debug)]
 pub struct Region {
-    pub table: u64,
+    pub table: Table,
     /// Numbers of some fineness are all in: every open interval has one.
     pub dense: bool,
     /// Otherwise all of them are on these, and each of these has some in every 1,000 neighbours.
@@ -116,17 +102,15 @@ impl Line {
         let mut modulus = 1u128;
         for step in steps {
             let lattice = Lattice::new(step).ok_or(NumberError::Divisor(step.clone()))?;
-            modulus = modulus.checked_mul(lattice.step / modulus.gcd(&lattice.step)).unwrap_or(MODULUS_LIMIT);
-            if modulus >= MODULUS_LIMIT {
-                return Err(NumberError::Divisor(step.clone()));
-            }
+            let common = table::common_multiple(modulus, lattice.step, MODULUS_LIMIT);
+            modulus = common.ok_or_else(|| NumberError::Divisor(step.clone()))?;
             if !lattices.contains(&lattice) {
                 lattices.push(lattice);
             }
         }
-        if lattices.len() > LATTICES {
-            return Err(NumberError::Divisors { count: lattices.len() - 1 });
-        }
+        let few = Some(&lattices).filter(|lattices| lattices.len() <= LATTICES);
+        let too_many = || NumberError::Divisors { count: lattices.len() - 1 };
+        let combinations = few.and_then(|lattices| Combinations::new(lattices)).ok_or_else(too_many)?;
         let texts = constants.iter().filter(|c| !c.is_zero()).map(|c| c.digits().into()).collect();
         let digits = Digits::new(texts, modulus);
         let of_sign = |negative: bool| {
@@ -140,11 +124,7 @@ impl Line {
             all
         };
         let constants = [of_sign(false), of_sign(true)];
-        let mut line = Self { digits, lattices, constants, possible: 0 };
-        line.possible = (0..1u64 << line.lattices.len())
-            .filter(|&bits| bits == 0 || line.common(bits, None).is_some())
-            .fold(0, |all, bits| all | 1 << bits);
-        Ok(line)
+        Ok(Self { digits, lattices, constants, combinations })
     }
 
     /// The largest power of ten that a constant's first digit counts.
@@ -152,25 +132,25 @@ impl Line {
         self.constants.iter().filter_map(|side| side.last()).map(|c| c.lead).max()
     }
 
-    /// The lattice of the numbers that are multiples of those in `bits`, and of 10^fineness if given; `None` if all
-    /// its numbers are multiples of yet another lattice too.
-    fn common(&self, bits: u64, fineness: Option<i64>) -> Option<Lattice> {
-        let fineness = fineness.map(|exponent| Lattice { step: 1, exponent });
-        let chosen = self.lattices.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, l)| *l);
-        let mut chosen = chosen.chain(fineness);
-        let first = chosen.next()?;
-        let common = chosen.try_fold(first, |a, b| a.intersection(b))?;
-        let mut others = self.lattices.iter().enumerate().filter(|(i, _)| bits >> i & 1 == 0);
-        others.all(|(_, &l)| common.intersection(l) != Some(common)).then_some(common)
+    /// The lattice of the numbers that are in a combination, and multiples of 10^fineness if given; `None` if all its
+    /// numbers are multiples of yet another lattice too.
+    fn common(&self, place: usize, fineness: Option<i64>) -> Option<Lattice> {
+        let common = self.combinations.common(place);
+        let Some(exponent) = fineness else { return common };
+        let fine = Lattice { step: 1, exponent };
+        let both = common.map_or(Some(fine), |common| common.intersection(fine))?;
+        let implied =
+            |(i, l): (usize, &Lattice)| both.intersection(*l) == Some(both) && !self.combinations.having(i).has(place);
+        (!self.lattices.iter().enumerate().any(implied)).then_some(both)
     }
 
     /// A region; with a fineness, only its multiples of 10^fineness count.
-    pub fn region(&self, table: u64, fineness: Option<i64>) -> Region {
-        let entries = (0..1u64 << self.lattices.len()).filter(|bits| (table & self.possible) >> bits & 1 == 1);
-        let mut searches: Vec<Lattice> = entries.filter_map(|bits| self.common(bits, fineness)).collect();
+    pub fn region(&self, table: &Table, fineness: Option<i64>) -> Region {
+        let entries = (0..self.combinations.len()).filter(|place| table.has(*place));
+        let mut searches: Vec<Lattice> = entries.filter_map(|place| self.common(place, fineness)).collect();
         searches.sort_by_key(|l| (l.exponent, l.step));
         searches.dedup();
-        Region { table, dense: fineness.is_none() && table & 1 == 1, searches }
+        Region { table: table.clone(), dense: fineness.is_none() && table.has(0), searches }
     }
 
     /// The piece of the line that a constant is.
@@ -260,14 +240,15 @@ impl Line {
     /// The values that a formula admits, in texts with or without fraction and exponent, and their regions (appended,
     /// each table once).
     pub fn values(&self, formula: &Formula, integer_text: bool, regions: &mut Vec<Region>) -> Values {
-        let mask = if integer_text { INTEGER } else { u64::MAX } & self.possible;
-        let table = |piece: u32| formula.table(piece, integer_text) & mask;
-        let every_multiple = (1u64 << self.lattices.len()) - 1;
+        let table = |piece: u32| {
+            let table = self.table(formula, piece, integer_text);
+            if integer_text { table.and(self.combinations.having(0)) } else { table }
+        };
         let half = |negative: bool| self.half(negative, table);
         let mut halves = [half(false), half(true)];
         for interval in halves.iter_mut().flat_map(|half| &mut half.1) {
             let at = regions.iter().position(|r| r.table == interval.table).unwrap_or_else(|| {
-                regions.push(self.region(interval.table, None));
+                regions.push(self.region(&interval.table, None));
                 regions.len() - 1
             });
             interval.interval.region = at as u32;
@@ -280,10 +261,37 @@ impl Line {
                 .filter(|i| regions[i.region as usize].possible())
                 .collect(),
         });
-        Values { halves, zero: table(self.zero()) >> every_multiple & 1 == 1 }
+        Values { halves, zero: formula.holds(self.zero(), u64::MAX, integer_text) }
     }
 
-    fn half(&self, negative: bool, table: impl Fn(u32) -> u64) -> (Vec<Constant>, Vec<Tabled>) {
+    /// The truth on a piece of the line, for each combination of multiples.
+    fn table(&self, formula: &Formula, piece: u32, integer_text: bool) -> Table {
+        self.table_of(&formula.0, piece, integer_text)
+    }
+
+    fn table_of(&self, expr: &Expr<Test>, piece: u32, integer_text: bool) -> Table {
+        let each = |part: &Expr<Test>| self.table_of(part, piece, integer_text);
+        let constant = |truth: bool| self.combinations.constant(truth);
+        match expr {
+            Expr::True => constant(true),
+            Expr::False => constant(false),
+            Expr::Atom(Test::Multiple(at)) => self.combinations.having(*at).clone(),
+            Expr::Atom(test) => constant(test.holds(piece, integer_text)),
+            Expr::And(parts) => parts.iter().map(each).fold(constant(true), |a, b| a.and(&b)),
+            Expr::Or(parts) => parts.iter().map(each).fold(constant(false), |a, b| a.or(&b)),
+            Expr::One(parts) => {
+                let none = (constant(false), constant(false));
+                let (once, twice) = parts.iter().map(each).fold(none, |(once, twice), table| {
+                    let again = twice.or(&once.and(&table));
+                    (once.or(&table), again)
+                });
+                once.without(&twice)
+            }
+            Expr::Not(part) => constant(true).without(&each(part)),
+        }
+    }
+
+    fn half(&self, negative: bool, table: impl Fn(u32) -> Table) -> (Vec<Constant>, Vec<Tabled>) {
         let constants = &self.constants[usize::from(negative)];
         let at = |distance: usize| {
             if negative { self.zero() - distance as u32 } else { self.zero() + distance as u32 }
@@ -296,7 +304,7 @@ impl Line {
             if here == open.table && next == open.table {
                 continue;
             }
-            if here >> self.constant_multiples(constant) & 1 == 1 {
+            if here.has(self.combinations.place(self.constant_multiples(constant))) {
                 points.push(constant);
             }
             open.interval.upper = Some(constant);
@@ -319,30 +327,32 @@ impl Line {
 
     /// Every number satisfies the formula, however it is written.
     pub fn always(&self, formula: &Formula) -> bool {
-        let full = |piece| [false, true].into_iter().all(|text| !formula.table(piece, text) & self.possible == 0);
+        let all = self.combinations.constant(true);
+        let full = |piece| [false, true].into_iter().all(|text| self.table(formula, piece, text) == all);
         self.pieces().all(full)
     }
 
     /// Only integers satisfy the formula, and none of them only with a fraction or an exponent.
     pub fn only_integers(&self, formula: &Formula) -> bool {
         self.pieces().all(|piece| {
-            let other = formula.table(piece, false) & self.possible;
-            other & !INTEGER == 0 && other & !formula.table(piece, true) == 0
+            let other = self.table(formula, piece, false);
+            let integers = self.combinations.having(0).and(&self.table(formula, piece, true));
+            other.without(&integers).is_empty()
         })
     }
 
     /// # Errors
     /// If cutting the line for formulas of this size takes too long.
     pub fn check_work(&self, size: usize) -> Result<(), NumberError> {
-        let work = self.pieces().len().saturating_mul(size);
+        let work = self.pieces().len().saturating_mul(size).saturating_mul(self.combinations.len().div_ceil(64));
         if work > WORK_LIMIT { Err(NumberError::Work { needed: work, limit: WORK_LIMIT }) } else { Ok(()) }
     }
 }
 
 /// An interval whose region is not yet looked up.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Tabled {
-    table: u64,
+    table: Table,
     interval: Interval,
 }
 
@@ -362,41 +372,23 @@ impl Region {
 }
 
 impl Formula {
-    /// The truth on a piece of the line, for each combination of multiples.
-    fn table(&self, piece: u32, integer_text: bool) -> u64 {
-        table(&self.0, piece, integer_text)
-    }
-
     /// The truth for a number in this piece with these multiples.
     pub fn holds(&self, piece: u32, multiples: u64, integer_text: bool) -> bool {
-        self.0.eval(&mut |test| test.table(piece, integer_text) >> multiples & 1 == 1)
+        self.0.eval(&mut |test| match test {
+            Test::Multiple(at) => multiples >> at & 1 == 1,
+            test => test.holds(piece, integer_text),
+        })
     }
 }
 
 impl Test {
-    fn table(&self, piece: u32, integer_text: bool) -> u64 {
-        let truth = match self {
-            Self::Multiple(at) => return PATTERNS[*at],
+    /// The truth on a piece of the line; of multiples it is no matter.
+    fn holds(&self, piece: u32, integer_text: bool) -> bool {
+        match self {
+            Self::Multiple(_) => false,
             Self::Within { first, last } => (*first..=*last).contains(&piece),
             Self::OneOf(pieces) => pieces.binary_search(&piece).is_ok(),
             Self::IntegerText => integer_text,
-        };
-        if truth { u64::MAX } else { 0 }
-    }
-}
-
-fn table(expr: &Expr<Test>, piece: u32, integer_text: bool) -> u64 {
-    let each = |part: &Expr<Test>| table(part, piece, integer_text);
-    match expr {
-        Expr::True => u64::MAX,
-        Expr::False => 0,
-        Expr::Atom(test) => test.table(piece, integer_text),
-        Expr::And(parts) => parts.iter().map(each).fold(u64::MAX, |a, b| a & b),
-        Expr::Or(parts) => parts.iter().map(each).fold(0, |a, b| a | b),
-        Expr::One(parts) => {
-            let (once, twice) = parts.iter().map(each).fold((0, 0), |(once, twice), t| (once | t, twice | (once & t)));
-            once & !twice
         }
-        Expr::Not(part) => !each(part),
     }
 }

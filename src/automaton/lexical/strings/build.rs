@@ -8,10 +8,11 @@ use super::super::ecma::PatternError;
 use super::super::expr::Expr;
 use super::dfa::{Rule, StringDfa};
 use super::formula::{self, Atom};
+use super::machine::{Machine, MachineKind};
 use super::nfa::Nfa;
 use super::product::{Part, Product};
 use super::subset::Subset;
-use super::{LengthBounds, StringAtom, leap};
+use super::{LengthBounds, StringAtom};
 
 /// A pattern, ready for use: an automaton, and bounds on the length that a text must keep besides.
 #[derive(Clone, Debug)]
@@ -43,7 +44,8 @@ pub fn build(
     let (segments, conditions) = formula::segments(&require);
     let rule = Rule { segments, conditions, watch, top };
     let patterns = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
-    Ok(StringDfa::new(Product::new(&parts.lists, patterns, parts.leaps), rule))
+    let machines = parts.machines.into_iter().map(Machine::new).collect();
+    Ok(StringDfa::new(Product::new(&parts.lists, patterns, machines), rule))
 }
 
 /// Texts among which are all that the formula admits, if the formula lists them.
@@ -67,15 +69,14 @@ fn filter(
     let mut parts = Parts::new(compile);
     let resolved = parts.resolve(formula)?;
     let mut patterns: Vec<Subset> = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
+    let mut machines: Vec<Machine> = parts.machines.into_iter().map(Machine::new).collect();
     parts.lists.iter_mut().for_each(|list| list.sort_unstable());
     texts.retain(|text| {
         resolved.eval(&mut |atom| match atom {
             Atom::Length(bounds) => bounds.contains(text.chars().count().try_into().unwrap_or(u32::MAX)),
             Atom::Part(Part::Literals(list)) => parts.lists[*list as usize].binary_search(text).is_ok(),
             Atom::Part(Part::Pattern(k)) => patterns[*k as usize].matches(text),
-            Atom::Part(Part::Leap(k)) => {
-                leap::accepts(text.bytes().fold(leap::start(parts.leaps[*k as usize]), leap::step))
-            }
+            Atom::Part(Part::Machine(k)) => machines[*k as usize].matches(text),
         })
     });
     Ok(texts)
@@ -88,7 +89,7 @@ struct Parts<'a> {
     list_index: FxHashMap<Arc<[Box<str>]>, u32>,
     patterns: Vec<Compiled>,
     pattern_index: FxHashMap<Arc<str>, u32>,
-    leaps: Vec<u8>,
+    machines: Vec<MachineKind>,
 }
 
 impl<'a> Parts<'a> {
@@ -99,7 +100,7 @@ impl<'a> Parts<'a> {
             list_index: FxHashMap::default(),
             patterns: Vec::new(),
             pattern_index: FxHashMap::default(),
-            leaps: Vec::new(),
+            machines: Vec::new(),
         }
     }
 
@@ -131,12 +132,12 @@ impl<'a> Parts<'a> {
             StringAtom::Format(name) => {
                 return Err(PatternError::new(0, format!("the format {name:?} has no language")));
             }
-            StringAtom::LeapSecond { skip } => {
-                let number = self.leaps.iter().position(|other| other == skip).unwrap_or_else(|| {
-                    self.leaps.push(*skip);
-                    self.leaps.len() - 1
+            StringAtom::Machine(kind) => {
+                let number = self.machines.iter().position(|other| other == kind).unwrap_or_else(|| {
+                    self.machines.push(*kind);
+                    self.machines.len() - 1
                 });
-                Expr::Atom(Atom::Part(Part::Leap(number as u32)))
+                Expr::Atom(Atom::Part(Part::Machine(number as u32)))
             }
             StringAtom::Pattern(pattern) => {
                 let number = match self.pattern_index.get(pattern) {

@@ -25,7 +25,8 @@ type Key = (Expr<StringAtom>, Vec<Expr<StringAtom>>);
 
 /// Compiled string languages by content.
 ///
-/// Bounded: when it is full, what was used longest ago makes room; who still holds a language keeps it.
+/// Bounded: when it is full, what was used longest ago makes room; who still holds a language keeps it. A language that
+/// has outgrown its memory is handed out no more, but built again.
 ///
 /// ```
 /// use espalier::automaton::lexical::{Expr, StringAtom, StringCache};
@@ -60,7 +61,7 @@ impl StringCache {
         watch: &[Expr<StringAtom>],
     ) -> Result<Arc<StringLanguage>, PatternError> {
         let key = (require.clone(), watch.to_vec());
-        if let Some(language) = lock(&self.languages).get(&key) {
+        if let Some(language) = lock(&self.languages).get(&key).filter(|language| !language.is_worn()) {
             return Ok(Arc::clone(language));
         }
         // Built outside the lock: two threads may build the same language, and the first to finish wins.
@@ -69,7 +70,7 @@ impl StringCache {
         let dfa = build::build(&require, &watch, &|pattern| self.pattern(pattern))?;
         let language = Arc::new(StringLanguage::new(dfa));
         let mut languages = lock(&self.languages);
-        if let Some(language) = languages.get(&key) {
+        if let Some(language) = languages.get(&key).filter(|language| !language.is_worn()) {
             return Ok(Arc::clone(language));
         }
         languages.insert(key, Arc::clone(&language), 1);

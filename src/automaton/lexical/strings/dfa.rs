@@ -23,6 +23,50 @@ const UNVERIFIED: u32 = 1 << 31;
 /// More memory than this one language does not take, in bytes.
 const MAX_BYTES: usize = 64 << 20;
 
+/// The cells: a row a state or, where there are so many classes that most cells are never asked for, those that were.
+#[derive(Debug)]
+struct Table {
+    classes: usize,
+    rows: Vec<u32>,
+    cells: FxHashMap<(u32, u8), u32>,
+}
+
+/// With more classes than this, rows are not laid out.
+const MOST_CLASSES: usize = 128;
+
+impl Table {
+    fn new(classes: usize) -> Self {
+        Self { classes, rows: Vec::new(), cells: FxHashMap::default() }
+    }
+
+    #[inline]
+    fn get(&self, state: u32, class: usize) -> u32 {
+        if self.classes > MOST_CLASSES {
+            return self.cells.get(&(state, class as u8)).copied().unwrap_or(UNKNOWN);
+        }
+        self.rows[state as usize * self.classes + class]
+    }
+
+    fn set(&mut self, state: u32, class: usize, cell: u32) {
+        if self.classes > MOST_CLASSES {
+            self.cells.insert((state, class as u8), cell);
+        } else {
+            self.rows[state as usize * self.classes + class] = cell;
+        }
+    }
+
+    /// Makes room for so many states.
+    fn cover(&mut self, states: usize) {
+        if self.classes <= MOST_CLASSES {
+            self.rows.resize(states * self.classes, UNKNOWN);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows.len() * 4 + self.cells.len() * 16
+    }
+}
+
 /// What a language demands and reports. Immutable.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -57,7 +101,7 @@ pub(super) struct Memo {
 #[derive(Debug)]
 pub struct StringDfa {
     pub(super) product: Product,
-    table: Vec<u32>,
+    table: Table,
     pub(super) rule: Rule,
     pub(super) memo: Memo,
     pub(super) soft: bool,
@@ -69,7 +113,8 @@ impl StringDfa {
     pub(super) fn new(product: Product, rule: Rule) -> Self {
         let memo = Memo { measures: vec![Vec::new(); rule.conditions.len()], ..Memo::default() };
         let plain = rule.is_plain();
-        let mut dfa = Self { product, table: Vec::new(), rule, memo, soft: false, overrun: None, plain };
+        let table = Table::new(product.classes());
+        let mut dfa = Self { product, table, rule, memo, soft: false, overrun: None, plain };
         dfa.cover_new_states();
         dfa
     }
@@ -89,7 +134,7 @@ impl StringDfa {
     /// Also `None` once the language has outgrown its memory: ask [`StringDfa::overrun`] after a walk.
     pub fn step(&mut self, state: StrState, byte: u8) -> Option<StrState> {
         let class = usize::from(self.product.class_of[usize::from(byte)]);
-        let cell = self.table[state.dfa as usize * self.product.classes() + class];
+        let cell = self.table.get(state.dfa, class);
         let dfa = match cell {
             0..UNVERIFIED => cell,
             DEAD => return None,
@@ -143,7 +188,7 @@ impl StringDfa {
     /// Number of states met so far, and about the memory held, in bytes.
     pub fn size(&self) -> (usize, usize) {
         let memo = self.memo.exact.len() * 24 + self.memo.escapes.len() * 24 + self.memo.easy.len() * 20;
-        (self.product.len(), self.product.bytes() + self.table.len() * 4 + memo)
+        (self.product.len(), self.product.bytes() + self.table.bytes() + memo)
     }
 
     /// Whether an escape that has come as far as `progress` is known to be live or dead in a state.
@@ -157,15 +202,14 @@ impl StringDfa {
 
     /// Where a byte of the class leads, be that live or not; `None` if plainly dead.
     pub(super) fn edge(&mut self, state: u32, class: usize) -> Option<u32> {
-        let cell = state as usize * self.product.classes() + class;
-        match self.table[cell] {
+        match self.table.get(state, class) {
             DEAD => None,
             UNKNOWN => {
                 if self.overrun.is_some() {
                     return None;
                 }
                 let target = self.product.edge(state, class);
-                self.table[cell] = target.map_or(DEAD, |target| target | UNVERIFIED);
+                self.table.set(state, class, target.map_or(DEAD, |target| target | UNVERIFIED));
                 self.cover_new_states();
                 target
             }
@@ -179,8 +223,7 @@ impl StringDfa {
         for condition in 0..self.rule.conditions.len() {
             live |= self.measure(condition, target).min != NEVER;
         }
-        let cell = state as usize * self.product.classes() + class;
-        self.table[cell] = if live { target } else { DEAD };
+        self.table.set(state, class, if live { target } else { DEAD });
         self.memo.easy[target as usize] = self.easy(target);
         live.then_some(target)
     }
@@ -201,7 +244,7 @@ impl StringDfa {
         if self.memo.easy.len() == states {
             return;
         }
-        self.table.resize(states * self.product.classes(), UNKNOWN);
+        self.table.cover(states);
         self.memo.easy.resize(states, 0);
         self.memo.measures.iter_mut().for_each(|of| of.resize(states, None));
         let (states, bytes) = self.size();

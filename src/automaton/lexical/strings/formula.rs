@@ -229,7 +229,7 @@ pub fn measure(condition: &Condition, product: &Product, state: u32) -> Option<M
 }
 
 /// A lower bound on the lengths of the continuations for which the condition holds.
-fn least(condition: &Condition, product: &Product, state: u32) -> u32 {
+pub fn least(condition: &Condition, product: &Product, state: u32) -> u32 {
     let of = |part: &Condition| least(part, product, state);
     match condition {
         Expr::And(parts) => parts.iter().map(of).max().unwrap_or(0),

@@ -1,13 +1,15 @@
 //! From where can an accepted text still be reached?
 //!
 //! For one pattern without lookarounds, for literals and their complements, the components answer by themselves
-//! ([`formula::measure`]). Otherwise the product is searched forward for an accepting state, nearest first; what is
-//! learned about the states on the way is kept. With length bounds the question is whether some accepted continuation
-//! has a length in a window: the least length and the length from which on all occur decide nearly always, and a
-//! depth-first search over (state, length) decides the rest. A search that exceeds its budget gives up: the state counts
-//! as live and the language as soft, and later searches in it get little time, so that no walk stalls.
+//! ([`formula::measure`]). Otherwise the product is searched forward for an accepting state, nearest first by what the
+//! components know of the distance; what is learned about the states on the way is kept. With length bounds the question is
+//! whether some accepted continuation has a length in a window: the least length and the length from which on all occur
+//! decide nearly always, and a depth-first search over (state, length) decides the rest. A search that exceeds its budget
+//! gives up: the state counts as live and the language as soft, and later searches in it get little time, so that no walk
+//! stalls.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -44,11 +46,12 @@ impl StringDfa {
     /// Searches for the nearest state in which the condition holds.
     fn search(&mut self, condition: usize, root: u32) -> Measure {
         let mut seen: FxHashMap<u32, (u32, u32)> = FxHashMap::from_iter([(root, (0, root))]);
-        let mut queue = VecDeque::from([(root, 0)]);
+        // What promises the shortest way comes first, and of that what has come furthest.
+        let mut queue = BinaryHeap::from([(Reverse(0), 0, root)]);
         let mut best: Option<(u32, u32)> = None;
         let mut left = self.search_budget();
-        while let Some((state, distance)) = queue.pop_front() {
-            if best.is_some_and(|(total, _)| total <= distance) {
+        while let Some((Reverse(promise), distance, state)) = queue.pop() {
+            if best.is_some_and(|(total, _)| total <= promise) {
                 break;
             }
             if seen[&state].0 < distance {
@@ -83,8 +86,11 @@ impl StringDfa {
                 let weight = u32::from(is_lead(self.product.cheapest[class]));
                 let distance = distance + weight;
                 if seen.get(&target).is_none_or(|(known, _)| distance < *known) {
-                    seen.insert(target, (distance, state));
-                    if weight == 0 { queue.push_front((target, distance)) } else { queue.push_back((target, distance)) }
+                    let least = formula::least(&self.rule.conditions[condition], &self.product, target);
+                    if least != NEVER {
+                        seen.insert(target, (distance, state));
+                        queue.push((Reverse(distance.saturating_add(least)), distance, target));
+                    }
                 }
             }
         }

@@ -9,7 +9,7 @@
 //! | `utf8` | classes of code points as byte automata |
 //! | `nfa` | a pattern as a nondeterministic automaton, with distances to acceptance |
 //! | `subset` | its lazy determinisation, lookarounds included |
-//! | `leap` | the times of leap seconds, by hand |
+//! | `machine` | languages by hand: leap seconds, patterns, names of hosts |
 //! | `literals` | all literal texts of a language in one component |
 //! | `product` | the tuple of all components, over byte classes |
 //! | `formula` | formulas without lengths; what the components tell about them |
@@ -32,9 +32,9 @@ mod cache;
 mod counted;
 mod dfa;
 mod formula;
-mod leap;
 mod literals;
 mod liveness;
+mod machine;
 mod nfa;
 mod paths;
 mod product;
@@ -48,6 +48,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use cache::StringCache;
 pub use dfa::StringDfa;
+pub use machine::{DomainKind, MachineKind};
 pub use paths::Loops;
 
 /// Bounds on a length in code points, both included.
@@ -75,8 +76,8 @@ pub enum StringAtom {
     Length(LengthBounds),
     /// A format of JSON Schema, by its name; see [`super::Formats`].
     Format(Arc<str>),
-    /// Behind so many ASCII characters, a time `hh:mm:60` with an offset that makes it 23:59:60 in UTC.
-    LeapSecond { skip: u8 },
+    /// The text is of a language that is written by hand.
+    Machine(MachineKind),
 }
 
 /// A place in a text of a language. Means something only to the language that made it.
@@ -159,6 +160,11 @@ impl StringLanguage {
     /// Number of watched formulas.
     pub fn watched(&self) -> usize {
         self.watched
+    }
+
+    /// Whether it has outgrown its memory, as far as can be told without waiting.
+    fn is_worn(&self) -> bool {
+        self.dfa.try_lock().is_ok_and(|dfa| dfa.overrun().is_some())
     }
 
     /// The automaton. It grows as it is walked, so walks of one language exclude each other; hold the guard for a walk.

@@ -1,6 +1,6 @@
 //! The product of a language's components, over bytes.
 //!
-//! A state is a tuple `(place in a UTF-8 sequence, node of the literals, state of pattern 0, state of pattern 1, ...)`.
+//! A state is a tuple `(place in a UTF-8 sequence, node of the literals, state of pattern 0, ..., state of machine 0, ...)`.
 //! Tuples are numbered as they are met. Bytes that no component tells apart are one class.
 
 use hashbrown::HashTable;
@@ -8,8 +8,8 @@ use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
 use super::super::charset::CharSet;
-use super::leap;
 use super::literals::{Literals, OUTSIDE};
+use super::machine::{self, Machine};
 use super::nfa::Measure;
 use super::subset::Subset;
 use super::utf8::{DONE, Utf8Nodes};
@@ -20,8 +20,8 @@ pub enum Part {
     Pattern(u32),
     /// Membership in a list of the literals.
     Literals(u32),
-    /// A leap second, by the number of its condition.
-    Leap(u32),
+    /// A machine.
+    Machine(u32),
 }
 
 /// In place of a UTF-8 node: between two characters.
@@ -41,8 +41,7 @@ pub struct Product {
     utf8_start: u32,
     literals: Literals,
     patterns: Vec<Subset>,
-    /// Per leap second how many characters stand before it.
-    leaps: Vec<u8>,
+    machines: Vec<Machine>,
     width: usize,
     tuples: Vec<u32>,
     index: HashTable<u32>,
@@ -50,7 +49,7 @@ pub struct Product {
 }
 
 impl Product {
-    pub fn new(lists: &[Vec<Box<str>>], patterns: Vec<Subset>, leaps: Vec<u8>) -> Self {
+    pub fn new(lists: &[Vec<Box<str>>], patterns: Vec<Subset>, machines: Vec<Machine>) -> Self {
         let mut utf8 = Utf8Nodes::default();
         let utf8_start = utf8.class(&CharSet::all()).expect("there are code points");
         let literals = Literals::new(lists);
@@ -64,9 +63,7 @@ impl Product {
                 word.iter().flat_map(|&(low, high)| [low, high + 1]).for_each(|byte| starts[usize::from(byte)] = true);
             }
         }
-        if !leaps.is_empty() {
-            leap::mark_boundaries(&mut starts);
-        }
+        machines.iter().for_each(|machine| machine.mark_boundaries(&mut starts));
         let mut product = Self {
             class_of: [0; 256],
             cheapest: vec![0],
@@ -74,10 +71,10 @@ impl Product {
             sizes: vec![0],
             utf8,
             utf8_start,
-            width: 2 + patterns.len() + leaps.len(),
+            width: 2 + patterns.len() + machines.len(),
             literals,
             patterns,
-            leaps,
+            machines,
             tuples: Vec::new(),
             index: HashTable::new(),
             scratch: Vec::new(),
@@ -86,7 +83,7 @@ impl Product {
         product.scratch.extend([BETWEEN, product.literals.start()]);
         let patterns = product.patterns.iter().map(Subset::start);
         product.scratch.extend(patterns);
-        product.scratch.extend(product.leaps.iter().map(|skip| leap::start(*skip)));
+        product.scratch.extend(product.machines.iter().map(Machine::start));
         product.intern();
         product
     }
@@ -150,9 +147,9 @@ impl Product {
         for (k, pattern) in self.patterns.iter_mut().enumerate() {
             self.scratch.push(pattern.step(self.tuples[from + 2 + k], byte));
         }
-        let leaps = from + 2 + self.patterns.len();
-        for k in 0..self.leaps.len() {
-            self.scratch.push(leap::step(self.tuples[leaps + k], byte));
+        let machines = from + 2 + self.patterns.len();
+        for (k, machine) in self.machines.iter_mut().enumerate() {
+            self.scratch.push(machine.step(self.tuples[machines + k], byte));
         }
         Some(self.intern())
     }
@@ -171,7 +168,7 @@ impl Product {
         state
     }
 
-    fn leap(&self, state: u32, k: u32) -> u32 {
+    fn machine_state(&self, state: u32, k: u32) -> u32 {
         self.tuple(state)[2 + self.patterns.len() + k as usize]
     }
 
@@ -181,7 +178,7 @@ impl Product {
         match part {
             Part::Pattern(k) => self.patterns[k as usize].accepts(tuple[2 + k as usize]),
             Part::Literals(list) => self.literals.accepts(tuple[1], list),
-            Part::Leap(k) => leap::accepts(self.leap(state, k)),
+            Part::Machine(k) => self.machines[k as usize].accepts(self.machine_state(state, k)),
         }
     }
 
@@ -191,7 +188,7 @@ impl Product {
         match part {
             Part::Pattern(k) => self.patterns[k as usize].settled(tuple[2 + k as usize]),
             Part::Literals(list) => (!self.literals.is_live(tuple[1], list)).then_some(false),
-            Part::Leap(k) => (leap::measure(self.leap(state, k)) == Measure::NONE).then_some(false),
+            Part::Machine(k) => (self.machine_state(state, k) == machine::DEAD).then_some(false),
         }
     }
 
@@ -201,7 +198,7 @@ impl Product {
         match part {
             Part::Pattern(k) => self.patterns[k as usize].measure(tuple[2 + k as usize]),
             Part::Literals(list) => Some(self.literals.measure(tuple[1], list)),
-            Part::Leap(k) => Some(leap::measure(self.leap(state, k))),
+            Part::Machine(k) => Some(self.machines[k as usize].measure(self.machine_state(state, k))),
         }
     }
 
@@ -230,6 +227,7 @@ impl Product {
             + self.len() * 8
             + self.literals.bytes()
             + self.patterns.iter().map(Subset::bytes).sum::<usize>()
+            + self.machines.iter().map(Machine::bytes).sum::<usize>()
     }
 }
 

@@ -582,6 +582,10 @@ fn an_automaton_that_outgrows_its_memory_says_so() {
     }
     let overrun = dfa.overrun().expect("it has outgrown its memory");
     assert!(overrun.bytes > 64 << 20 && overrun.bytes < 100 << 20, "{overrun}");
+    drop(dfa);
+    // Who asks next gets a new one.
+    let again = cache.language(&pattern("^(?:[01]*1[01]{400}2|[01]*)$"), &[]).unwrap();
+    assert!(!Arc::ptr_eq(&language, &again) && matches(&mut again.lock(), &"01".repeat(300)));
 }
 
 #[test]

@@ -4,10 +4,8 @@
 //! some 20,000 states. Here a state is the place in the text with hour, minute and sign, packed into a number, and
 //! what may come next is worked out.
 
-use super::nfa::{Measure, NEVER};
-
-/// The state from which nothing is accepted.
-const DEAD: u32 = u32::MAX;
+use super::super::nfa::{Measure, NEVER};
+use super::DEAD;
 
 /// Where the text begins, `skip` characters before the time.
 pub fn start(skip: u8) -> u32 {
@@ -38,7 +36,7 @@ const END: u8 = 16;
 impl Place {
     fn pack(self) -> u32 {
         let [skip, at, hour, minute, sign] = [self.skip, self.at, self.hour, self.minute, self.sign].map(u32::from);
-        skip << 20 | at << 15 | hour << 10 | minute << 2 | sign
+        1 << 31 | skip << 20 | at << 15 | hour << 10 | minute << 2 | sign
     }
 
     fn unpack(state: u32) -> Self {
