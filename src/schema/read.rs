@@ -105,8 +105,8 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// The value of a keyword that the draft knows.
     fn get(&self, keyword: &str) -> Option<ValueId> {
-        let found = self.members.iter().find(|(name, _)| **name == *keyword)?;
-        self.dialect.knows(keyword).then_some(found.1)
+        let found = self.document.get(self.at, keyword)?;
+        self.dialect.knows(keyword).then_some(found)
     }
 
     fn error(&self, kind: SchemaErrorKind, keyword: &str, message: impl Into<String>) -> SchemaError {

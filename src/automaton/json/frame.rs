@@ -9,7 +9,7 @@ use super::{
     live::ObjectPoint,
     object::Object,
     tables::PlanId,
-    values::Values,
+    values::{self, Values},
 };
 
 /// The number of a [`Frame`]; 0 is the root, outside of every container.
@@ -109,6 +109,11 @@ impl Frames {
         self.frames.len() + self.others.len() + self.texts.len()
     }
 
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.frames.len() * 160 + (self.others.len() + self.texts.len()) * 40 + self.values.bytes()
+    }
+
     pub fn has_other(&self, others: u32, text: u32) -> bool {
         let mut at = others;
         while at != Self::NO_OTHERS {
@@ -150,5 +155,5 @@ pub struct Mark {
     frames: usize,
     others: usize,
     texts: usize,
-    values: (usize, usize),
+    values: values::Mark,
 }

@@ -150,6 +150,12 @@ impl BitSets {
         self.sets.get(set).iter().map(|word| word.count_ones()).sum()
     }
 
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        let longest = self.sets.items.last().map_or(0, |set| set.len());
+        self.sets.len() * (64 + longest * 16) + self.inserted.len() * 24
+    }
+
     pub fn words(&self, set: u32) -> &[u64] {
         self.sets.get(set)
     }

@@ -87,14 +87,16 @@ impl Machine {
     /// The object after one more key, and the demand on the key's value. None: the key may not come.
     fn after_key(&mut self, object: &ObjectFrame, class: KeyClass) -> Option<(ObjectFrame, SpecId)> {
         let shape = self.tables.shapes[object.object.shape as usize].clone();
+        if !self.tables.budget.spend(1) {
+            return None;
+        }
         let mut after = *object;
-        let bits = &mut self.tables.specs.bits;
+        let bits = &self.tables.specs.bits;
         match class {
             KeyClass::Known(index) => {
                 if bits.contains(object.seen, index) {
                     return None;
                 }
-                after.seen = bits.with(object.seen, index);
             }
             KeyClass::Free(_) if self.style.ordered => {
                 if !bits.includes(object.seen, shape.required) {
@@ -110,6 +112,9 @@ impl Machine {
                 return None;
             }
             after.from = order + 1;
+        }
+        if let KeyClass::Known(index) = class {
+            after.seen = self.tables.specs.bits.with(object.seen, index);
         }
         let decided = self.without_skipped(object, &shape, after.from)?;
         let plan = self.tables.key_plan(decided, class)?;
@@ -147,6 +152,7 @@ impl Machine {
         if !self.style.ordered || self.tables.specs.get(after.rest).is_trivial() {
             return Some(after);
         }
+        self.tables.budget.spend(shape.known.len());
         let passed = |(index, known): &(usize, &Known)| {
             (object.from..from.saturating_sub(1)).contains(&known.order)
                 && !self.tables.specs.bits.contains(object.seen, *index as u32)
@@ -189,7 +195,10 @@ impl Machine {
         if let Free::Of { text, language, body } = key.free {
             key.free = match body_step(&self.tables.languages[language as usize], body, byte, self.style.spelling) {
                 BodyStep::Stay(body) => Free::Of { text, language, body },
-                BodyStep::Dead => Free::No,
+                BodyStep::Dead => {
+                    self.tables.look_for_overrun(&self.tables.languages[language as usize]);
+                    Free::No
+                }
                 BodyStep::Close(_) => key.free,
             };
         }

@@ -52,8 +52,18 @@ pub struct ObjectPoint {
 /// One way to meet a rest: conditions that must hold and conditions that must not.
 type Clause = Vec<(Atom, bool)>;
 
+/// Required children deeper than this are taken to be inhabited: a stack's worth of recursion, far beyond real schemas.
+const MAX_OPEN: usize = 128;
+
 /// Rests with more alternatives than this are not spelled out.
 const MAX_CLAUSES: usize = 256;
+
+impl Liveness {
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        (self.inhabited.len() + self.arrays.len()) * 24 + self.objects.len() * 64
+    }
+}
 
 impl Tables {
     /// Some value meets a demand over schemas.
@@ -61,11 +71,19 @@ impl Tables {
         if let Some(known) = self.live.inhabited.get(&formula) {
             return *known;
         }
+        if !self.budget.spend(1) {
+            self.blame(formula);
+            return true;
+        }
         if let Some(depth) = self.live.open.iter().position(|open| *open == formula) {
             self.live.leant_on = Some(self.live.leant_on.map_or(depth, |lowest| lowest.min(depth)));
             return false;
         }
         let depth = self.live.open.len();
+        if depth >= MAX_OPEN {
+            self.live.soft = true;
+            return true;
+        }
         let before = self.live.leant_on.take();
         self.live.open.push(formula);
         let inhabited = Kind::ALL.into_iter().any(|kind| self.inhabited_by(formula, kind));
@@ -165,6 +183,10 @@ impl Tables {
                     if all.len() * more.len() > MAX_CLAUSES {
                         return None;
                     }
+                    let size = all.first().map_or(0, Vec::len) + more.first().map_or(0, Vec::len);
+                    if !self.budget.spend(all.len() * more.len() * (1 + size)) {
+                        return None;
+                    }
                     let join = |clause: &Clause| {
                         let join = |other: &Clause| clause.iter().chain(other).copied().collect::<Clause>();
                         more.iter().map(join).collect::<Vec<_>>()
@@ -215,6 +237,9 @@ impl Tables {
         let (mut min, mut max) = (shape.min, shape.max);
         let (mut wanted, mut refused) = (Vec::new(), Vec::new());
         let (mut valid, mut violated) = (Vec::new(), Vec::new());
+        if !self.budget.spend(1 + clause.len() + shape.known.len() * (1 + clause.len() / 64)) {
+            return true;
+        }
         for (atom, truth) in clause {
             match (*atom, truth) {
                 (Atom::Required(text), true) => wanted.push(text),
@@ -397,6 +422,9 @@ impl Tables {
     }
 
     fn array_clause_feasible(&mut self, array: Array, position: u32, clause: &Clause) -> bool {
+        if !self.budget.spend(1 + clause.len()) {
+            return true;
+        }
         let shape = &self.array_shapes[array.shape as usize];
         let (mut min, mut max, mut valid) = (shape.min, shape.max, shape.children.clone());
         let (mut contained, mut violated) = (Vec::new(), Vec::new());

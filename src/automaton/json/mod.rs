@@ -19,6 +19,7 @@
 //! Cost: a byte inside a string is a table look-up or two; a structural byte some hash look-ups.
 
 mod array;
+mod conflict;
 mod distinct;
 mod formula;
 pub mod frame;
@@ -32,6 +33,7 @@ mod spec;
 mod tables;
 mod values;
 
+pub use conflict::Conflict;
 pub use keys::{Free, Key};
 pub use machine::{Lex, Machine, State, Style};
 pub use tables::Tables;

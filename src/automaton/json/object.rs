@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::{
     formula::{Formula, Node},
     intern::BitSets,
@@ -119,13 +121,15 @@ impl Tables {
                 }
             }
         }
+        self.sort_names(&keywords);
         let known = self.known_keys(&keywords, &required, &rest_atoms);
-        let index_of = |text: u32| known.iter().position(|known| known.text == text).map(|index| index as u32);
-        let mut required_bits = BitSets::EMPTY;
+        let places: FxHashMap<u32, u32> =
+            known.iter().enumerate().map(|(index, known)| (known.text, index as u32)).collect();
+        let mut bits = vec![false; known.len()];
         for text in &required {
-            let index = index_of(*text).expect("every required key was made a known one");
-            required_bits = self.specs.bits.with(required_bits, index);
+            bits[*places.get(text).expect("every required key was made a known one") as usize] = true;
         }
+        let required_bits = self.specs.bits.collect(bits.into_iter());
         let required_count = self.specs.bits.count(required_bits);
         let patterns = self.patterns_of(&keywords);
         let mut shape = Shape {
@@ -145,6 +149,7 @@ impl Tables {
             shape.classify = Some(self.key_language(&shape, Expr::True));
         }
         shape.free = self.free_keys(&shape);
+        self.known_keys += shape.known.len();
         self.shapes.push(Arc::new(shape));
         Object { shape: self.shapes.len() as u32 - 1, rest }
     }
@@ -272,7 +277,7 @@ impl Tables {
         };
         let mut children: Vec<SchemaId> = Vec::new();
         if let Some(key) = facts.key {
-            children.extend(named.iter().filter(|(name, _)| name.as_bytes() == key).map(|(_, child)| *child));
+            children.extend(self.named_child((schema, index), named, key));
         }
         let matched = |pattern: &Arc<str>| {
             let index = shape.patterns.iter().position(|known| known == pattern);
@@ -283,6 +288,30 @@ impl Tables {
             children.extend(*rest);
         }
         children
+    }
+
+    /// The subschema that a `Properties` keyword has for a name.
+    fn named_child(&self, at: (SchemaId, u32), named: &[(Box<str>, SchemaId)], key: &[u8]) -> Option<SchemaId> {
+        let Some(order) = self.names_of.get(&at) else {
+            return named.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, child)| *child);
+        };
+        let place = order.binary_search_by(|index| named[*index as usize].0.as_bytes().cmp(key)).ok()?;
+        Some(named[order[place] as usize].1)
+    }
+
+    /// Sorts the names of large `Properties` keywords, once each.
+    fn sort_names(&mut self, keywords: &[(SchemaId, u32)]) {
+        for at in keywords {
+            if let Keyword::Properties { named, .. } = &self.set.keywords(at.0)[at.1 as usize]
+                && named.len() > FEW_NAMES
+            {
+                self.names_of.entry(*at).or_insert_with(|| {
+                    let mut order: Vec<u32> = (0..named.len() as u32).collect();
+                    order.sort_unstable_by(|a, b| named[*a as usize].0.as_bytes().cmp(named[*b as usize].0.as_bytes()));
+                    order.into()
+                });
+            }
+        }
     }
 
     /// All of these schemas hold.
@@ -349,7 +378,8 @@ impl Tables {
     pub(super) fn classify(&mut self, shape: &Shape, key: &[u8]) -> Vec<bool> {
         let Some(language) = shape.classify else { return Vec::new() };
         let count = shape.patterns.len() + shape.names.len();
-        let bits = self.verdicts_of(language, key).expect("the classifying language takes every string");
+        // The classifying language takes every string, unless it has outgrown its memory: an overrun that is on record.
+        let bits = self.verdicts_of(language, key).unwrap_or(BitSets::EMPTY);
         (0..count as u32).map(|bit| self.specs.bits.contains(bits, bit)).collect()
     }
 
@@ -381,6 +411,9 @@ impl Tables {
         })
     }
 }
+
+/// Up to here a name is looked for one by one.
+const FEW_NAMES: usize = 8;
 
 /// More patterns than this are not tried in all combinations to find out which keys can have a value.
 const MAX_COMBINED_PATTERNS: usize = 4;

@@ -60,7 +60,7 @@ impl StringCache {
         watch: &[Expr<StringAtom>],
     ) -> Result<Arc<StringLanguage>, PatternError> {
         let key = (require.clone(), watch.to_vec());
-        if let Some(language) = lock(&self.languages).get(&key) {
+        if let Some(language) = lock(&self.languages).get(&key).filter(|language| !language.is_worn()) {
             return Ok(Arc::clone(language));
         }
         // Built outside the lock: two threads may build the same language, and the first to finish wins.
@@ -69,7 +69,7 @@ impl StringCache {
         let dfa = build::build(&require, &watch, &|pattern| self.pattern(pattern))?;
         let language = Arc::new(StringLanguage::new(dfa));
         let mut languages = lock(&self.languages);
-        if let Some(language) = languages.get(&key) {
+        if let Some(language) = languages.get(&key).filter(|language| !language.is_worn()) {
             return Ok(Arc::clone(language));
         }
         languages.insert(key, Arc::clone(&language), 1);

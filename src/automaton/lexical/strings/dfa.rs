@@ -4,6 +4,8 @@
 //! not been worked out. So a step is one look-up in the common case; only a language with length bounds adds a counter,
 //! which decides by two numbers per state unless a bound is near.
 
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
 use rustc_hash::FxHashMap;
 
 use super::super::expr::Expr;
@@ -11,7 +13,7 @@ use super::formula::{self, Atom, Condition, Segment};
 use super::literals::is_lead;
 use super::nfa::{Measure, NEVER};
 use super::product::Product;
-use super::{Overrun, StrState, Verdicts};
+use super::{Overrun, Signs, StrState, Verdicts};
 
 /// A cell whose target accepts nothing.
 const DEAD: u32 = u32::MAX - 1;
@@ -22,6 +24,9 @@ const UNVERIFIED: u32 = 1 << 31;
 
 /// More memory than this one language does not take, in bytes.
 const MAX_BYTES: usize = 64 << 20;
+
+/// Steps that one walk may take. A step is a thread of a pattern that is moved, some 5 to 10 nanoseconds.
+const MAX_STEPS: u64 = 15_000_000;
 
 /// What a language demands and reports. Immutable.
 #[derive(Debug)]
@@ -60,8 +65,9 @@ pub struct StringDfa {
     table: Vec<u32>,
     pub(super) rule: Rule,
     pub(super) memo: Memo,
-    pub(super) soft: bool,
-    overrun: Option<Overrun>,
+    pub(super) signs: Arc<Signs>,
+    /// Steps before this walk, and how many it has taken without reading patterns.
+    walk: (u64, u64),
     plain: bool,
 }
 
@@ -69,7 +75,7 @@ impl StringDfa {
     pub(super) fn new(product: Product, rule: Rule) -> Self {
         let memo = Memo { measures: vec![Vec::new(); rule.conditions.len()], ..Memo::default() };
         let plain = rule.is_plain();
-        let mut dfa = Self { product, table: Vec::new(), rule, memo, soft: false, overrun: None, plain };
+        let mut dfa = Self { product, table: Vec::new(), rule, memo, signs: Arc::default(), walk: (0, 0), plain };
         dfa.cover_new_states();
         dfa
     }
@@ -132,12 +138,37 @@ impl StringDfa {
 
     /// Whether some liveness was assumed because the search for it took too long: then a state may be a dead end.
     pub fn is_soft(&self) -> bool {
-        self.soft
+        self.signs.soft.load(Relaxed)
     }
 
-    /// Set once the language has outgrown its memory; from then on steps that lead to new states are refused.
+    pub(super) fn turn_soft(&self) {
+        self.signs.soft.store(true, Relaxed);
+    }
+
+    /// Set once the language has outgrown its memory, or a walk its steps; from then on steps that lead to new states
+    /// are refused.
     pub fn overrun(&self) -> Option<Overrun> {
-        self.overrun
+        self.signs.overrun.get().copied()
+    }
+
+    /// A new walk begins.
+    pub(super) fn refill(&mut self) {
+        self.walk = (self.product.work(), 0);
+    }
+
+    /// Counts steps of this walk that read no pattern.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.walk.1 += steps as u64;
+    }
+
+    /// Steps of this walk so far.
+    pub(super) fn spent(&self) -> u64 {
+        self.product.work() - self.walk.0 + self.walk.1
+    }
+
+    /// The walk has taken all its steps: searches give up, and new states are an overrun.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent() > MAX_STEPS
     }
 
     /// Number of states met so far, and about the memory held, in bytes.
@@ -161,7 +192,10 @@ impl StringDfa {
         match self.table[cell] {
             DEAD => None,
             UNKNOWN => {
-                if self.overrun.is_some() {
+                if self.is_spent() {
+                    self.overrun_now();
+                }
+                if self.overrun().is_some() {
                     return None;
                 }
                 let target = self.product.edge(state, class);
@@ -205,8 +239,18 @@ impl StringDfa {
         self.memo.easy.resize(states, 0);
         self.memo.measures.iter_mut().for_each(|of| of.resize(states, None));
         let (states, bytes) = self.size();
-        if bytes > MAX_BYTES || states >= UNVERIFIED as usize {
-            self.overrun = Some(Overrun { states, bytes });
+        if bytes > MAX_BYTES / 2 {
+            self.signs.worn.store(true, Relaxed);
         }
+        if bytes > MAX_BYTES || states >= UNVERIFIED as usize {
+            self.overrun_now();
+        }
+    }
+
+    #[cold]
+    fn overrun_now(&self) {
+        let (states, bytes) = self.size();
+        self.signs.worn.store(true, Relaxed);
+        self.signs.overrun.get_or_init(|| Overrun { states, bytes, steps: self.spent() });
     }
 }
