@@ -3,6 +3,7 @@
 mod formats;
 mod masks;
 mod references;
+mod refusals;
 #[cfg(feature = "server")]
 mod server;
 mod shared;

@@ -89,6 +89,82 @@ impl Texts {
     }
 }
 
+/// Sets of any numbers, as trees that share what they have in common: adding a number and looking for one takes about as
+/// many steps as the set's size has bits, and equal sets have one number, whatever the order they were made in.
+///
+/// Source: C. Okasaki, A. Gill: Fast mergeable integer maps, 1998.
+#[derive(Debug, Default)]
+pub struct NumberSets {
+    /// Set `i + 1` is entry `i`, set 0 is empty.
+    nodes: Interner<SetNode>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum SetNode {
+    Leaf(u32),
+    /// The numbers have the bits below `bit` in common; that bit tells on which side they are.
+    Branch {
+        prefix: u32,
+        bit: u32,
+        zero: u32,
+        one: u32,
+    },
+}
+
+impl NumberSets {
+    pub const EMPTY: u32 = 0;
+
+    pub fn contains(&self, set: u32, number: u32) -> bool {
+        let mut at = set;
+        while let Some(entry) = at.checked_sub(1) {
+            match *self.nodes.get(entry) {
+                SetNode::Leaf(leaf) => return leaf == number,
+                SetNode::Branch { bit, zero, one, .. } => at = if number & bit == 0 { zero } else { one },
+            }
+        }
+        false
+    }
+
+    /// The set with one more number.
+    pub fn with(&mut self, set: u32, number: u32) -> u32 {
+        let Some(entry) = set.checked_sub(1) else { return self.node(SetNode::Leaf(number)) };
+        match *self.nodes.get(entry) {
+            SetNode::Leaf(leaf) if leaf == number => set,
+            SetNode::Leaf(leaf) => self.join(number, leaf, set),
+            SetNode::Branch { prefix, bit, .. } if number & (bit - 1) != prefix => self.join(number, prefix, set),
+            SetNode::Branch { prefix, bit, zero, one } if number & bit == 0 => {
+                let zero = self.with(zero, number);
+                self.node(SetNode::Branch { prefix, bit, zero, one })
+            }
+            SetNode::Branch { prefix, bit, zero, one } => {
+                let one = self.with(one, number);
+                self.node(SetNode::Branch { prefix, bit, zero, one })
+            }
+        }
+    }
+
+    /// A number beside a set whose numbers begin otherwise, as `other` does.
+    fn join(&mut self, number: u32, other: u32, set: u32) -> u32 {
+        let differs = number ^ other;
+        let bit = differs & differs.wrapping_neg();
+        let leaf = self.node(SetNode::Leaf(number));
+        let (zero, one) = if number & bit == 0 { (leaf, set) } else { (set, leaf) };
+        self.node(SetNode::Branch { prefix: number & (bit - 1), bit, zero, one })
+    }
+
+    fn node(&mut self, node: SetNode) -> u32 {
+        self.nodes.intern(node) + 1
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        self.nodes.truncate(len);
+    }
+}
+
 /// Sets of small numbers, interned; the empty set is number 0.
 #[derive(Debug)]
 pub struct BitSets {
@@ -158,5 +234,28 @@ impl BitSets {
 
     pub fn words(&self, set: u32) -> &[u64] {
         self.sets.get(set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn sets_of_numbers_are_sets() {
+        let mut sets = NumberSets::default();
+        let numbers: Vec<u32> = (0..200u32).map(|i| i.wrapping_mul(0x9e37_79b9) >> (i % 25)).collect();
+        let (mut set, mut wanted) = (NumberSets::EMPTY, BTreeSet::new());
+        for number in &numbers {
+            assert_eq!(sets.contains(set, *number), wanted.contains(number));
+            set = sets.with(set, *number);
+            wanted.insert(*number);
+            assert!(numbers.iter().all(|number| sets.contains(set, *number) == wanted.contains(number)));
+        }
+        let backwards = numbers.iter().rev().fold(NumberSets::EMPTY, |set, number| sets.with(set, *number));
+        assert_eq!(backwards, set, "the order does not matter");
+        assert_eq!(sets.with(set, numbers[7]), set);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     conflict::{self, Conflict},
     formula::Formula,
     frame::{ArrayFrame, Container, Frame, FrameId, Frames, Keeping, Mark, ObjectFrame},
-    intern::{BitSets, Texts},
+    intern::{BitSets, NumberSets, Texts},
     keys::{Free, Key},
     lower::{Atom, Kind},
     spec::{Spec, SpecId},
@@ -323,7 +323,7 @@ impl Machine {
             _ => false,
         };
         let keeps = keeps || self.frames.get(parent).keeping.is_some();
-        let keeping = keeps.then_some(Keeping { list: Values::EMPTY, key: Texts::EMPTY });
+        let keeping = keeps.then_some(Keeping { list: Values::EMPTY, set: NumberSets::EMPTY, key: Texts::EMPTY });
         State { frame: self.frames.intern(Frame { parent, container, keeping }), lex }
     }
 
@@ -369,7 +369,10 @@ impl Machine {
         let Frame { parent, container, mut keeping } = *self.frames.get(frame);
         let mut repeats = false;
         if let (Some(keeping), Some(value)) = (&mut keeping, value) {
-            repeats = self.frames.values.contains(keeping.list, value);
+            if let Container::Array(_) = container {
+                repeats = self.frames.sets.contains(keeping.set, value);
+                keeping.set = self.frames.sets.with(keeping.set, value);
+            }
             keeping.list = self.frames.values.push(keeping.list, keeping.key, value);
         }
         match container {

@@ -115,13 +115,14 @@ impl Tables {
         self.specs.len() + self.key_plans.len() + self.item_plans.len() + self.plans.len() + self.after.len()
     }
 
-    /// About the memory held, without the languages: those belong to all schemas.
+    /// About the memory held. Languages that other schemas use too are counted by each.
     pub fn bytes(&self) -> usize {
         let plans = (self.key_plans.len() + self.item_plans.len() + self.plans.len() * 4) * 64;
         let narrowed = (self.narrowed_keys.len() + self.narrowed_items.len() + self.after.len()) * 64;
         let shapes = self.shapes.len() * 256 + self.known_keys * 64;
         let scalars = (self.languages.len() + self.numbers.len()) * 128 + self.array_shapes.len() * 96;
-        self.specs.bytes() + plans + narrowed + shapes + scalars + self.live.bytes()
+        let strings: usize = self.languages.iter().map(|language| language.bytes()).sum();
+        self.specs.bytes() + plans + narrowed + shapes + scalars + strings + self.live.bytes()
     }
 
     /// Some liveness was assumed: a document may lead into a dead end, though never end invalid.

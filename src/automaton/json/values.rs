@@ -66,10 +66,6 @@ impl Values {
         })
     }
 
-    pub fn contains(&self, list: u32, value: u32) -> bool {
-        self.list(list).any(|(_, other)| other == value)
-    }
-
     /// The number of a JSON number's text.
     pub fn number(&mut self, text: &[u8]) -> u32 {
         let parsed = std::str::from_utf8(text).ok().and_then(|text| Decimal::parse(text).ok());

@@ -239,6 +239,7 @@ impl StringDfa {
         self.memo.easy.resize(states, 0);
         self.memo.measures.iter_mut().for_each(|of| of.resize(states, None));
         let (states, bytes) = self.size();
+        self.signs.bytes.store(bytes, Relaxed);
         if bytes > MAX_BYTES / 2 {
             self.signs.worn.store(true, Relaxed);
         }

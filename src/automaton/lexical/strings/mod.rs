@@ -46,7 +46,7 @@ mod tests;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
 pub use cache::StringCache;
@@ -151,6 +151,7 @@ struct Signs {
     soft: AtomicBool,
     /// It has grown so far that whoever begins anew should have a fresh one.
     worn: AtomicBool,
+    bytes: AtomicUsize,
     overrun: OnceLock<Overrun>,
 }
 
@@ -177,6 +178,11 @@ impl StringLanguage {
     /// It has grown so far that whoever begins anew should have a fresh one.
     pub fn is_worn(&self) -> bool {
         self.signs.worn.load(Relaxed)
+    }
+
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.signs.bytes.load(Relaxed)
     }
 
     /// See [`StringDfa::overrun`].
