@@ -191,8 +191,9 @@ impl Reader {
         if let Some(id) = self.known.get(&(place, scope)) {
             return Ok(*id);
         }
-        if self.schemas.len() > 2 * self.library.values() + MAX_COPIES {
-            let message = "the dynamic references lead to too many different readings of the same subschemas";
+        let most = 2 * self.library.values() + MAX_COPIES;
+        if self.schemas.len() > most {
+            let message = format!("the dynamic references lead to more than {most} readings of the subschemas");
             return Err(SchemaError::new(SchemaErrorKind::TooLarge, message).at(self.library.pointer(place)));
         }
         let id = self.add(place, Schema::Any);

@@ -45,9 +45,9 @@ fn combinators() -> Vec<Case> {
             json!({"allOf": each(60, |i| json!({"anyOf": each(3, |j| keyed(3 * i + j))}))}).to_string(),
         ),
         (
-            "allOf of anyOf, 12 levels",
-            nested(12, json!({"type":"object"}), |level, inner| {
-                json!({"allOf": each(4, |i| json!({"anyOf":[keyed(level * 10 + i), inner]}))})
+            "allOf of anyOf, 6 levels",
+            nested(6, json!({"type":"object"}), |level, inner| {
+                json!({"allOf": each(3, |i| json!({"anyOf":[keyed(level * 10 + i), inner]}))})
             })
             .to_string(),
         ),
@@ -56,8 +56,8 @@ fn combinators() -> Vec<Case> {
             nested(200, json!({"type":"object"}), |level, inner| json!({"oneOf":[keyed(level), inner, {"maxProperties":level}]})).to_string(),
         ),
         (
-            "not within not, 240 levels",
-            nested(240, json!({"required":["x"]}), |level, inner| json!({"not": {"allOf":[inner, keyed(level)]}})).to_string(),
+            "not within not, 150 levels",
+            nested(150, json!({"required":["x"]}), |level, inner| json!({"not": {"allOf":[inner, keyed(level)]}})).to_string(),
         ),
         (
             "if within if, 120 levels",

@@ -48,19 +48,31 @@ struct Part {
 /// What a set's root conflicts over; the root is known to be unsatisfiable.
 pub fn find(set: &SchemaSet, strings: &Arc<StringCache>) -> Conflict {
     let mut search = Search { set, strings, copied: 0 };
-    let mut at = set.root();
+    let mut at = target(set, set.root());
+    let mut visited = vec![at];
     for _ in 0..MAX_DEPTH {
         let pointer = set.pointer(at);
         if *set.schema(at) == Schema::Never {
             return Conflict { pointer, keywords: Vec::new(), is_false: true };
         }
         let core = search.core(at);
-        match search.deeper(&core) {
-            Some(child) => at = child,
+        match search.deeper(&core).map(|child| target(set, child)).filter(|child| !visited.contains(child)) {
+            Some(child) => {
+                at = child;
+                visited.push(at);
+            }
             None => return Conflict { pointer, keywords: search.words(&core), is_false: false },
         }
     }
     Conflict { pointer: set.pointer(at), keywords: Vec::new(), is_false: false }
+}
+
+/// Where a subschema leads that is a reference and nothing else.
+fn target(set: &SchemaSet, mut at: SchemaId) -> SchemaId {
+    while let [Keyword::Ref(target)] = set.keywords(at) {
+        at = *target;
+    }
+    at
 }
 
 struct Search<'a> {

@@ -113,7 +113,7 @@ impl Frames {
 
     /// About the memory held.
     pub fn bytes(&self) -> usize {
-        self.frames.len() * 160 + self.sets.len() * 56 + self.texts.len() * 40 + self.values.bytes()
+        self.frames.len() * 160 + self.sets.len() * 56 + self.texts.held() + self.values.bytes()
     }
 
     pub fn has_other(&self, others: u32, text: u32) -> bool {

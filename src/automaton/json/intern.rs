@@ -45,10 +45,21 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 }
 
 /// Byte strings as a tree that grows at its leaves: appending one byte is one look-up, equal texts are one node.
-#[derive(Debug, Default)]
+///
+/// Most texts go on in one way only, so a node knows its first child; further ones are looked up.
+#[derive(Debug)]
 pub struct Texts {
-    /// Parent and last byte; node `i + 1` is entry `i`, node 0 is the empty text.
-    nodes: Interner<(u32, u8)>,
+    /// Parent and last byte; node 0 is the empty text.
+    nodes: Vec<(u32, u8)>,
+    /// Per node its first child, or 0.
+    first: Vec<u32>,
+    more: FxHashMap<(u32, u8), u32>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { nodes: vec![(0, 0)], first: vec![0], more: FxHashMap::default() }
+    }
 }
 
 impl Texts {
@@ -56,12 +67,26 @@ impl Texts {
 
     /// The text with one more byte.
     pub fn push(&mut self, text: u32, byte: u8) -> u32 {
-        self.nodes.intern((text, byte)) + 1
+        if let Some(known) = self.find(text, byte) {
+            return known;
+        }
+        let id = self.nodes.len() as u32;
+        self.nodes.push((text, byte));
+        self.first.push(0);
+        match &mut self.first[text as usize] {
+            first @ 0 => *first = id,
+            _ => drop(self.more.insert((text, byte), id)),
+        }
+        id
     }
 
     /// The text with one more byte, if it was ever seen.
     pub fn find(&self, text: u32, byte: u8) -> Option<u32> {
-        self.nodes.ids.get(&(text, byte)).map(|id| id + 1)
+        let first = self.first[text as usize];
+        if first != 0 && self.nodes[first as usize].1 == byte {
+            return Some(first);
+        }
+        self.more.get(&(text, byte)).copied()
     }
 
     pub fn intern(&mut self, bytes: &[u8]) -> u32 {
@@ -72,7 +97,7 @@ impl Texts {
         let mut bytes = Vec::new();
         let mut at = text;
         while at != Self::EMPTY {
-            let (parent, byte) = *self.nodes.get(at - 1);
+            let (parent, byte) = self.nodes[at as usize];
             bytes.push(byte);
             at = parent;
         }
@@ -84,8 +109,22 @@ impl Texts {
         self.nodes.len()
     }
 
+    /// About the memory held.
+    pub fn held(&self) -> usize {
+        self.nodes.len() * 24 + self.more.len() * 24
+    }
+
+    /// Forgets everything that was added since there were `len` nodes.
     pub fn truncate(&mut self, len: usize) {
+        for id in (len..self.nodes.len()).rev() {
+            let (parent, byte) = self.nodes[id];
+            match &mut self.first[parent as usize] {
+                first if *first as usize == id => *first = 0,
+                _ => drop(self.more.remove(&(parent, byte))),
+            }
+        }
         self.nodes.truncate(len);
+        self.first.truncate(len);
     }
 }
 
@@ -242,6 +281,31 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn texts_are_told_apart_and_forgotten() {
+        let mut texts = Texts::default();
+        let words: &[&[u8]] = &[b"", b"a", b"ab", b"ac", b"b", b"abcd", b"abce", b"ad"];
+        let ids: Vec<u32> = words.iter().map(|word| texts.intern(word)).collect();
+        let before = texts.len();
+        for round in 0..3 {
+            for (word, id) in words.iter().zip(&ids) {
+                assert_eq!((texts.intern(word), &texts.bytes(*id)[..]), (*id, *word), "{round}");
+            }
+            assert_eq!(texts.len(), before);
+            for word in [&b"ae"[..], b"abcf", b"zz", b"zy", b"abcdx"] {
+                let id = texts.intern(word);
+                assert_eq!(texts.bytes(id), word);
+            }
+            assert!(texts.find(Texts::EMPTY, b'z').is_some());
+            texts.truncate(before);
+            assert!(texts.find(Texts::EMPTY, b'z').is_none() && texts.find(ids[1], b'e').is_none());
+        }
+        texts.truncate(1);
+        assert!(texts.find(Texts::EMPTY, b'a').is_none());
+        let id = texts.intern(b"ad");
+        assert_eq!(texts.bytes(id), b"ad");
+    }
 
     #[test]
     fn sets_of_numbers_are_sets() {

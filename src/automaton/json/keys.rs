@@ -193,12 +193,12 @@ impl Machine {
     pub(super) fn key(&mut self, frame: FrameId, mut key: Key, byte: u8) -> Option<State> {
         let Container::Object(object) = self.frames.get(frame).container else { return None };
         if let Free::Of { text, language, body } = key.free {
-            key.free = match body_step(&self.tables.languages[language as usize], body, byte, self.style.spelling) {
+            let strings = &self.tables.languages[language as usize];
+            let step = body_step(strings, body, byte, self.style.spelling);
+            self.tables.charge_for(strings);
+            key.free = match step {
                 BodyStep::Stay(body) => Free::Of { text, language, body },
-                BodyStep::Dead => {
-                    self.tables.look_for_overrun(&self.tables.languages[language as usize]);
-                    Free::No
-                }
+                BodyStep::Dead => Free::No,
                 BodyStep::Close(_) => key.free,
             };
         }

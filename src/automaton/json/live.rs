@@ -273,7 +273,7 @@ impl Tables {
                 return false;
             }
         }
-        if max.is_some_and(|max| total > max) {
+        if max.is_some_and(|max| total.max(min) > max) {
             return false;
         }
         total >= min || self.enough_keys(&outlook, min - total, &wanted)
@@ -287,6 +287,13 @@ impl Tables {
     /// So many more keys can be had, beside those that must come.
     fn enough_keys(&mut self, outlook: &Outlook, missing: u32, wanted: &[u32]) -> bool {
         if self.key_feasible(outlook, None, None) {
+            // How many there are of a language is not counted.
+            if let FreeKeys::Of(language) = outlook.shape.free
+                && missing + outlook.point.count > 1
+                && !self.is_endless_language(language)
+            {
+                self.live.soft = true;
+            }
             return true;
         }
         let mut found = 0;
@@ -413,12 +420,51 @@ impl Tables {
                 return false;
             }
         }
+        if shape.must_be_unique && min > position.max(1) {
+            self.doubt_unless_endless(array, position);
+        }
         let require = self.specs.get(array.rest).require;
         let Some(clauses) = self.clauses(require) else {
             self.live.soft = true;
             return true;
         };
         clauses.iter().any(|clause| self.array_clause_feasible(array, position, clause))
+    }
+
+    /// Items that must all differ may run out, if there are not plainly enough of them.
+    fn doubt_unless_endless(&mut self, array: Array, position: u32) {
+        let Some(plan) = self.item_plan(array, position) else { return };
+        let value = self.get_plan(plan).value;
+        let require = self.specs.get(value).require;
+        if self.count_values(value).is_none() && !self.is_endless(require) {
+            self.live.soft = true;
+        }
+    }
+
+    /// It is plain that no number of values is enough to have had all that meet a demand.
+    fn is_endless(&mut self, require: Formula) -> bool {
+        [Kind::Number, Kind::String, Kind::Array, Kind::Object].into_iter().any(|kind| {
+            let typed = self.specs.lowering.typed(require, kind);
+            if typed == Formula::TRUE || typed == Formula::FALSE {
+                return typed == Formula::TRUE;
+            }
+            match (kind, self.specs.lowering.formulas.node(typed)) {
+                (Kind::Number, Node::Atom(Atom::Integer | Atom::IntegerAsWritten)) => true,
+                (Kind::String, _) => {
+                    let spec = self.specs.intern(super::spec::Spec::only(typed));
+                    let language = self.string(spec);
+                    self.is_endless_language(language)
+                }
+                _ => false,
+            }
+        })
+    }
+
+    fn is_endless_language(&self, language: u32) -> bool {
+        let language = &self.languages[language as usize];
+        let endless = language.is_plain() || language.lock().is_endless();
+        self.charge_for(language);
+        endless
     }
 
     fn array_clause_feasible(&mut self, array: Array, position: u32, clause: &Clause) -> bool {

@@ -344,4 +344,4 @@ impl Lowering {
 }
 
 /// A node of an expression is copied and hashed several times until it is a language.
-const EXPR_STEPS: usize = 8;
+const EXPR_STEPS: usize = 32;

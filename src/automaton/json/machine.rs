@@ -285,11 +285,10 @@ impl Machine {
 
     fn string(&mut self, frame: FrameId, language: u32, body: BodyState, text: Kept, byte: u8) -> Option<State> {
         let strings = &self.tables.languages[language as usize];
-        match body_step(strings, body, byte, self.style.spelling) {
-            BodyStep::Dead => {
-                self.tables.look_for_overrun(strings);
-                None
-            }
+        let step = body_step(strings, body, byte, self.style.spelling);
+        self.tables.charge_for(strings);
+        match step {
+            BodyStep::Dead => None,
             BodyStep::Stay(body) => {
                 let text = text.map(|text| self.frames.texts.push(text, byte));
                 Some(State { frame, lex: Lex::String { language, body, text } })

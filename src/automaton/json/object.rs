@@ -10,12 +10,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{
+    distinct::MAX_VALUES,
     formula::{Formula, Node},
     intern::BitSets,
     live::ObjectPoint,
     lower::{Atom, Kind},
     spec::{Spec, SpecId},
     tables::{PlanId, Tables},
+    values::Kept,
 };
 use crate::{
     automaton::lexical::{Expr, StringAtom},
@@ -122,7 +124,8 @@ impl Tables {
             }
         }
         self.sort_names(&keywords);
-        let known = self.known_keys(&keywords, &required, &rest_atoms);
+        let listed = self.listed_names(&names);
+        let known = self.known_keys(&keywords, &required, &rest_atoms, listed.as_deref().unwrap_or_default());
         let places: FxHashMap<u32, u32> =
             known.iter().enumerate().map(|(index, known)| (known.text, index as u32)).collect();
         let mut bits = vec![false; known.len()];
@@ -148,13 +151,38 @@ impl Tables {
         if !shape.patterns.is_empty() || !shape.names.is_empty() {
             shape.classify = Some(self.key_language(&shape, Expr::True));
         }
-        shape.free = self.free_keys(&shape);
+        // Listed names are known keys, so that it is seen when they run out.
+        shape.free = if listed.is_some() { FreeKeys::None } else { self.free_keys(&shape) };
         self.known_keys += shape.known.len();
         self.shapes.push(Arc::new(shape));
         Object { shape: self.shapes.len() as u32 - 1, rest }
     }
 
-    fn known_keys(&mut self, keywords: &[(SchemaId, u32)], required: &[u32], rest: &[Atom]) -> Vec<Known> {
+    /// The names among which all keys are, if names that must hold list them.
+    fn listed_names(&mut self, names: &[(SchemaId, bool)]) -> Option<Vec<u32>> {
+        for (schema, hard) in names {
+            let formula = self.specs.lowering.lower(*schema, Kind::String);
+            let listed = if *hard { self.candidates(formula, Kind::String) } else { None };
+            if let Some(listed) = listed.filter(|listed| listed.len() <= MAX_VALUES) {
+                let texts = &mut self.specs.lowering.texts;
+                return Some(
+                    listed
+                        .iter()
+                        .filter_map(|value| if let Kept::Text(text) = value { Some(texts.intern(text)) } else { None })
+                        .collect(),
+                );
+            }
+        }
+        None
+    }
+
+    fn known_keys(
+        &mut self,
+        keywords: &[(SchemaId, u32)],
+        required: &[u32],
+        rest: &[Atom],
+        listed: &[u32],
+    ) -> Vec<Known> {
         let set = self.set.clone();
         let mut texts: Vec<(u32, Option<Box<[u8]>>)> = Vec::new();
         for (schema, index) in keywords {
@@ -169,6 +197,7 @@ impl Tables {
             Atom::Required(text) => Some((*text, None)),
             _ => None,
         }));
+        texts.extend(listed.iter().map(|text| (*text, None)));
         let mut seen = rustc_hash::FxHashSet::default();
         let mut known = Vec::new();
         for (text, key) in texts {

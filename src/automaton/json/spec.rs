@@ -65,7 +65,7 @@ impl Specs {
 
     /// About the memory held.
     pub fn bytes(&self) -> usize {
-        let texts = self.lowering.texts.len() * 40;
+        let texts = self.lowering.texts.held();
         let memos = (self.typed.len() + self.finals.len()) * 24;
         self.all.len() * 128 + self.bits.bytes() + self.lowering.formulas.bytes() + texts + memos
     }

@@ -22,6 +22,9 @@ use crate::{
 /// With more watched subschemas than this, their combinations are not tried.
 const MAX_TRIED_VERDICTS: usize = 5;
 
+/// Steps of a string automaton that cost as much as one of the budget.
+const WORK_PER_STEP: u64 = 4;
+
 /// The number of a [`Plan`].
 pub type PlanId = u32;
 
@@ -324,12 +327,17 @@ impl Tables {
             let end = start.and_then(|start| text.iter().try_fold(start, |state, byte| dfa.step(state, *byte)));
             end.filter(|end| dfa.accepts(*end))
         };
-        self.look_for_overrun(&language);
+        self.charge_for(&language);
         Some(self.string_verdicts_of(&language, end?))
     }
 
-    /// A language that has outgrown its memory seems to be empty where it is not: an overrun of this schema's, too.
-    pub fn look_for_overrun(&self, language: &StringLanguage) {
+    /// After a step in a language: its work is charged, and if it has outgrown its memory (so that it seems to be empty
+    /// where it is not), that is an overrun of this schema's, too.
+    pub fn charge_for(&self, language: &StringLanguage) {
+        let work = language.take_work();
+        if work > 0 {
+            self.budget.spend((work / WORK_PER_STEP) as usize + 1);
+        }
         if let Some(overrun) = language.overrun() {
             self.budget.fail(Overrun::Part(overrun.to_string()));
         }
@@ -342,7 +350,7 @@ impl Tables {
             return Some(StrState { dfa: 0, len: 0 });
         }
         let start = language.lock().start();
-        self.look_for_overrun(language);
+        self.charge_for(language);
         start
     }
 

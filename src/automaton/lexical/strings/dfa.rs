@@ -151,6 +151,18 @@ impl StringDfa {
         self.signs.overrun.get().copied()
     }
 
+    /// Texts of any length are in the language. False also where that is not plain to see.
+    pub fn is_endless(&mut self) -> bool {
+        let open: Vec<usize> = self
+            .rule
+            .segments
+            .iter()
+            .filter(|segment| segment.last.is_none())
+            .map(|segment| segment.condition)
+            .collect();
+        open.into_iter().any(|condition| self.measure(condition, 0).stretch != NEVER)
+    }
+
     /// A new walk begins.
     pub(super) fn refill(&mut self) {
         self.walk = (self.product.work(), 0);
@@ -159,6 +171,7 @@ impl StringDfa {
     /// Counts steps of this walk that read no pattern.
     pub(super) fn spend(&mut self, steps: usize) {
         self.walk.1 += steps as u64;
+        self.signs.work.fetch_add(steps as u64, Relaxed);
     }
 
     /// Steps of this walk so far.
@@ -198,7 +211,9 @@ impl StringDfa {
                 if self.overrun().is_some() {
                     return None;
                 }
+                let before = self.product.work();
                 let target = self.product.edge(state, class);
+                self.signs.work.fetch_add(self.product.work() - before, Relaxed);
                 self.table[cell] = target.map_or(DEAD, |target| target | UNVERIFIED);
                 self.cover_new_states();
                 target

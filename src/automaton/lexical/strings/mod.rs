@@ -46,7 +46,7 @@ mod tests;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 pub use cache::StringCache;
@@ -152,6 +152,8 @@ struct Signs {
     /// It has grown so far that whoever begins anew should have a fresh one.
     worn: AtomicBool,
     bytes: AtomicUsize,
+    /// Steps that nobody was charged for yet.
+    work: AtomicU64,
     overrun: OnceLock<Overrun>,
 }
 
@@ -183,6 +185,11 @@ impl StringLanguage {
     /// About the memory held.
     pub fn bytes(&self) -> usize {
         self.signs.bytes.load(Relaxed)
+    }
+
+    /// Steps that were taken since this was asked last, by anybody.
+    pub fn take_work(&self) -> u64 {
+        if self.signs.work.load(Relaxed) == 0 { 0 } else { self.signs.work.swap(0, Relaxed) }
     }
 
     /// See [`StringDfa::overrun`].
