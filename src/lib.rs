@@ -2,6 +2,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
+//! | [`budget`] | what a constraint may cost |
 //! | [`vocab`] | tokens, the token trie, sets of tokens |
 //! | [`schema`] | JSON Schema, and exact numbers |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
@@ -17,6 +18,7 @@
 pub mod automaton;
 #[cfg(any(feature = "server", feature = "llama"))]
 pub mod backend;
+pub mod budget;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod frontend;

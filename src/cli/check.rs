@@ -62,7 +62,7 @@ impl Check {
         let text = read_text(&self.file)?;
         // The line break that ends a file belongs to the file, not to the text.
         let text = text.strip_suffix('\n').unwrap_or(&text);
-        match judge(program, text) {
+        match judge(program, text)? {
             None => Ok(ExitCode::SUCCESS),
             Some(Violation { at, message }) => {
                 let (line, column) = place(text, at);
@@ -87,7 +87,7 @@ impl Check {
             }
             let Line { id, text } = serde_json::from_str(&line)
                 .map_err(|error| Problem::new(format!("{}, line {}: {error}", self.file.display(), number + 1)))?;
-            let violation = judge(program, &text);
+            let violation = judge(program, &text)?;
             let valid = violation.is_none();
             if !valid {
                 status = ExitCode::FAILURE;
@@ -101,11 +101,15 @@ impl Check {
     }
 }
 
-fn judge(program: &Arc<Program>, text: &str) -> Option<Violation> {
+fn judge(program: &Arc<Program>, text: &str) -> Result<Option<Violation>, Problem> {
     let mut matcher = program.matcher();
     let taken = matcher.accept_bytes(text.as_bytes());
-    if taken == text.len() && matcher.is_accepting() {
-        return None;
+    let ends = taken == text.len() && matcher.is_accepting();
+    if let Some(overrun) = matcher.fault() {
+        return Err(Problem::new(format!("the text cannot be judged within the limits of the constraint: {overrun}")));
+    }
+    if ends {
+        return Ok(None);
     }
     let found = match text.get(taken..).map(|rest| rest.chars().next()) {
         _ if taken == text.len() => "the text ends too early".to_owned(),
@@ -121,7 +125,7 @@ fn judge(program: &Arc<Program>, text: &str) -> Option<Violation> {
         true => String::new(),
         false => format!("; expected {}", expected.join(" ")),
     };
-    Some(Violation { at: taken, message: found + &expected })
+    Ok(Some(Violation { at: taken, message: found + &expected }))
 }
 
 /// A token of the byte vocabulary.

@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use espalier::{
     frontend::Policy,
+    matcher::Matcher,
     vocab::{TokenId, TokenKind, Vocabulary},
 };
 
@@ -39,11 +40,17 @@ impl Mask {
         let policy = if self.lenient { Policy::LENIENT } else { Policy::default() };
         let mut matcher = self.constraint.compile(&engine, policy)?.matcher();
         let taken = matcher.accept_bytes(self.prefix.as_bytes());
+        let within_limits = |matcher: &Matcher| match matcher.fault() {
+            None => Ok(()),
+            Some(overrun) => Err(Problem::new(format!("the constraint cannot be enforced any further: {overrun}"))),
+        };
+        within_limits(&matcher)?;
         if taken < self.prefix.len() {
             let message = format!("no answer begins with this prefix; only its first {taken} bytes may come so");
             return Err(Problem::new(message));
         }
         let mask = matcher.mask();
+        within_limits(&matcher)?;
         let vocabulary = engine.vocabulary();
         let mut output = stdout().lock();
         let mut print = |line: String| writeln!(output, "{line}").map_err(Problem::new);

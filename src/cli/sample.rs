@@ -41,7 +41,8 @@ impl Sample {
         let mut status = ExitCode::SUCCESS;
         let mut output = std::io::stdout().lock();
         for _ in 0..self.number {
-            match walk(&mut program.matcher(), engine.vocabulary(), &mut random, self.max_tokens) {
+            let mut matcher = program.matcher();
+            match walk(&mut matcher, engine.vocabulary(), &mut random, self.max_tokens) {
                 Walk::Finished(mut text) => {
                     text.push(b'\n');
                     output.write_all(&text).map_err(Problem::new)?;
@@ -52,7 +53,11 @@ impl Sample {
                 }
                 Walk::Stuck(text) => {
                     let text = String::from_utf8_lossy(&text);
-                    return Err(Problem::new(format!("no token may follow, which is a defect of the engine: {text}")));
+                    let why = match matcher.fault() {
+                        Some(overrun) => format!("the constraint cannot be enforced any further ({overrun})"),
+                        None => "no token may follow, which is a defect of the engine".to_owned(),
+                    };
+                    return Err(Problem::new(format!("{why}: {text}")));
                 }
             }
         }

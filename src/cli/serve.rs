@@ -144,6 +144,7 @@ fn limits(limits: &config::Limits) -> gateway::Limits {
         queue: limits.queue.get() as usize,
         answer: Duration::from_secs(limits.answer_seconds.get().into()),
         programs: limits.constraints_kept.get() as usize,
+        ..gateway::Limits::default()
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Diagnostic, DiagnosticKind};
+use crate::automaton::json::Conflict;
 use crate::automaton::lexical::PatternError;
+use crate::budget::Overrun;
 use crate::schema::{Documents, SchemaError, SchemaErrorKind, SchemaSet};
 
 /// A schema as it was given: its text, and what it may refer to.
@@ -54,6 +56,31 @@ impl From<SchemaError> for Diagnostic {
             SchemaErrorKind::TooLarge => DiagnosticKind::TooLarge,
         };
         Self { kind, message: error.message, pointer: error.pointer, position: error.position, hint: error.hint }
+    }
+}
+
+impl From<Conflict> for Diagnostic {
+    fn from(Conflict { pointer, keywords, is_false }: Conflict) -> Self {
+        let quoted: Vec<String> = keywords.iter().map(|keyword| format!("\"{keyword}\"")).collect();
+        let why = match &quoted[..] {
+            [] if is_false => ": it is false".to_owned(),
+            [] => String::new(),
+            [only] => format!(": {only} excludes every value"),
+            [others @ .., last] => format!(": {} and {last} exclude each other", others.join(", ")),
+        };
+        let (kind, message) = (DiagnosticKind::Unsatisfiable, format!("no value satisfies this schema{why}"));
+        Self { kind, message, pointer: Some(pointer), position: None, hint: None }
+    }
+}
+
+/// A schema that takes more than it may, where that is known.
+pub fn too_large(overrun: &Overrun, pointer: Option<String>) -> Diagnostic {
+    Diagnostic {
+        kind: DiagnosticKind::TooLarge,
+        message: format!("the schema cannot be enforced within its limits: {overrun}"),
+        pointer: Some(pointer.unwrap_or_default()),
+        position: None,
+        hint: None,
     }
 }
 

@@ -9,11 +9,12 @@ use tokio::{
 
 use super::{load::Place, programs::Pair};
 use crate::{
+    budget::Overrun,
     inference::{
         Attempt, Event, Failure, FailureKind, FinishReason, Method, Receipt, Request, Times, TokenLogprob, Update,
         Usage, Verdict,
     },
-    matcher::Matcher,
+    matcher::{Matcher, Program},
 };
 
 /// One request under way. Dropping it abandons the request.
@@ -26,6 +27,8 @@ pub struct Answer {
     /// A choice's end that waits for the receipt, in case it is the last.
     held: Option<(u32, FinishReason)>,
     receipt: Receipt,
+    /// What the text is masked with.
+    masking: Option<Arc<Program>>,
     stop: watch::Receiver<bool>,
     deadline: Instant,
     limit: Duration,
@@ -56,6 +59,7 @@ impl Answer {
             edits: Vec::new(),
             verdict: Verdict::Failed,
             annotations: programs.as_ref().map_or(Vec::new(), |pair| pair.masking.annotations().to_vec()),
+            soft: false,
         };
         Self {
             events: Some(events),
@@ -63,6 +67,7 @@ impl Answer {
             choices: std::iter::repeat_with(choice).take(request.output.choices as usize).collect(),
             held: None,
             receipt,
+            masking: programs.map(|pair| pair.masking),
             stop,
             deadline: Instant::now() + limit,
             limit,
@@ -125,6 +130,9 @@ impl Answer {
         if let Some(judge) = &mut state.judge {
             let taken = judge.accept_bytes(text.as_bytes());
             if taken < text.len() {
+                if let Some(overrun) = judge.fault() {
+                    return Err(outgrown(&overrun));
+                }
                 tracing::error!(
                     id = self.receipt.id,
                     choice,
@@ -144,6 +152,9 @@ impl Answer {
         state.ended = Some(reason);
         let accepted = state.judge.as_mut().is_none_or(Matcher::is_accepting);
         if reason == FinishReason::Stop && !accepted {
+            if let Some(overrun) = state.judge.as_ref().and_then(Matcher::fault) {
+                return Err(outgrown(&overrun));
+            }
             tracing::error!(id = self.receipt.id, choice, "a masked answer ended where the constraint does not");
             return Err(broken());
         }
@@ -189,6 +200,7 @@ impl Answer {
     }
 
     fn attempt(&mut self, tokens: Usage, times: Times, error: Option<String>) {
+        self.receipt.soft = self.masking.as_ref().is_some_and(|program| program.is_soft());
         let Receipt { backend, verdict, .. } = &self.receipt;
         let attempt = Attempt { backend: backend.clone(), outcome: *verdict, times, tokens, error };
         self.receipt.attempts.push(attempt);
@@ -201,6 +213,11 @@ pub(super) fn going_down() -> Failure {
 
 fn ours(message: &str) -> Failure {
     Failure::new(FailureKind::Internal, message)
+}
+
+fn outgrown(overrun: &Overrun) -> Failure {
+    let message = format!("the answer cannot be judged within the limits of its constraint: {overrun}");
+    Failure::new(FailureKind::Constraint, message).coded("constraint_too_large")
 }
 
 fn broken() -> Failure {

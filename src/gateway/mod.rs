@@ -12,8 +12,8 @@
 //! - dropping an [`Answer`] drops the backend's channel, which frees what it holds;
 //! - an answer ends exactly once, with `Done` or `Failed`: after the time limit, and when the server goes down, too.
 //!
-//! Cost: the second judgement steps each byte once; the cache holds up to a fixed number of compiled constraints and of
-//! bytes of their texts, so that no caller can fill the memory.
+//! Cost: the second judgement steps each byte once; the cache holds up to a fixed number of compiled constraints, of
+//! bytes of their texts and of bytes of what their answers found out, so that no caller can fill the memory.
 //!
 //! Compiling runs on the blocking pool, a few at a time. A compile that exceeds its time is answered at once; the
 //! engine's own budget ends the work behind it.
@@ -50,6 +50,8 @@ pub struct Limits {
     pub answer: Duration,
     /// Compiled constraints that are kept.
     pub programs: usize,
+    /// Memory for what was found out about them, about, in bytes.
+    pub memory: usize,
 }
 
 impl Default for Limits {
@@ -60,6 +62,7 @@ impl Default for Limits {
             queue: 256,
             answer: Duration::from_secs(600),
             programs: 256,
+            memory: 512 << 20,
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Programs {
     compiling: Arc<Semaphore>,
     most: usize,
     most_bytes: usize,
+    most_memory: usize,
     constraint_bytes: usize,
     time: Duration,
     /// What every schema may refer to.
@@ -54,6 +55,7 @@ impl Programs {
             compiling: Arc::new(Semaphore::new(cores)),
             most: limits.programs,
             most_bytes: limits.constraint_bytes.saturating_mul(16),
+            most_memory: limits.memory,
             constraint_bytes: limits.constraint_bytes,
             time: limits.compile,
             documents: Documents::default(),
@@ -74,11 +76,16 @@ impl Programs {
             return Err(Failure::new(FailureKind::Constraint, message).coded("constraint_too_large"));
         }
         let key = (Arc::as_ptr(engine) as usize, constraint.clone(), policy);
-        if let Some(pair) = self.lock().find(&key) {
-            return Ok(pair);
-        }
-        let pair = self.compile(engine.clone(), constraint.clone(), policy).await?;
-        self.lock().keep(key, pair.clone(), self.most, self.most_bytes);
+        let found = self.lock().find(&key);
+        let pair = match found {
+            Some(pair) => pair,
+            None => {
+                let pair = self.compile(engine.clone(), constraint.clone(), policy).await?;
+                self.lock().keep(key, pair.clone(), self.most, self.most_bytes);
+                pair
+            }
+        };
+        self.lock().shrink(self.most_memory);
         Ok(pair)
     }
 
@@ -141,12 +148,22 @@ impl Kept {
             self.bytes += bytes;
         }
         // A scan over some hundred entries, and only after a compile that cost far more.
-        while self.entries.len() > most || self.bytes > most_bytes {
-            let oldest = self.entries.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone());
-            let Some(oldest) = oldest else { break };
-            self.bytes -= size(&oldest.1);
-            self.entries.remove(&oldest);
-        }
+        while (self.entries.len() > most || self.bytes > most_bytes) && self.drop_oldest() {}
+    }
+
+    /// Drops constraints until what was found out about the others takes at most so much memory. It grows while they
+    /// are used, so it is asked again each time.
+    fn shrink(&mut self, most: usize) {
+        let held = |(pair, _): &(Pair, u64)| pair.masking.bytes() + pair.judging.bytes();
+        while self.entries.len() > 1 && self.entries.values().map(held).sum::<usize>() > most && self.drop_oldest() {}
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let oldest = self.entries.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone());
+        let Some(oldest) = oldest else { return false };
+        self.bytes -= size(&oldest.1);
+        self.entries.remove(&oldest);
+        true
     }
 }
 
@@ -189,6 +206,17 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &get("{}").await), "the one used last stays");
         assert_eq!(programs.lock().entries.len(), 2);
         assert_eq!(programs.lock().bytes, 2 + 15);
+    }
+
+    #[tokio::test]
+    async fn what_was_found_out_is_bounded_too() {
+        let engine = Engine::new(Arc::new(Vocabulary::new("none", Vec::new())));
+        let programs = Programs::new(&Limits { memory: 1, ..Limits::default() });
+        for text in ["{}", "true", r#"{"type":"null"}"#] {
+            let kept = programs.get(&engine, &schema(text), Policy::default()).await.unwrap();
+            assert!(kept.masking.bytes() > 0);
+            assert_eq!(programs.lock().entries.len(), 1, "only what is being used stays");
+        }
     }
 
     #[tokio::test]

@@ -61,6 +61,10 @@ pub struct Receipt {
     pub verdict: Verdict,
     /// Places in the constraint (JSON pointers) that demand nothing and were read as annotations.
     pub annotations: Vec<String>,
+    /// Whether some beginnings can still be completed was assumed, since finding out would have taken too long: the
+    /// answer could have come to a dead end. What is said of its text is exact all the same. Left out if false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub soft: bool,
 }
 
 /// A step of an answer on its way to the caller. The last one is [`Update::Done`] or [`Update::Failed`].

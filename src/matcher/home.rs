@@ -18,7 +18,7 @@ impl Matcher {
         let vocabulary = self.program.engine().vocabulary().clone();
         let trie = vocabulary.trie();
         let cost = |text: &[u8]| cover(trie, text).map_or(u32::MAX, |tokens| cost_of(tokens.len(), text.len()));
-        self.program.machine().home(self.state, &cost)
+        self.running.machine().home(self.state, &cost)
     }
 
     /// [`Matcher::home`] as the fewest tokens that spell it. They are allowed one after another.

@@ -23,18 +23,24 @@ use std::sync::Arc;
 
 use crate::{
     automaton::json::State,
+    budget::Overrun,
     vocab::{TokenId, TokenKind, TokenMask},
 };
+use program::Running;
 use trail::Trail;
 
 /// One answer in the making. A clone is a fork, in constant time.
 #[derive(Clone)]
 pub struct Matcher {
     program: Arc<Program>,
+    running: Arc<Running>,
     state: State,
     finished: bool,
     trail: Trail,
 }
+
+/// Bytes that are taken with the steps of one token.
+const CHUNK: usize = 4096;
 
 /// The token may not come next; the matcher's state has not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,20 +50,27 @@ pub struct Refused {
 }
 
 impl Matcher {
-    pub(super) fn new(program: Arc<Program>, state: State) -> Self {
-        Self { program, state, finished: false, trail: Trail::default() }
+    fn new(program: Arc<Program>, running: Arc<Running>) -> Self {
+        let state = running.start();
+        Self { program, running, state, finished: false, trail: Trail::default() }
     }
 
     pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
 
-    /// The tokens that may come next; the end tokens are among them iff the answer may end here.
+    /// The limit that this answer, or another with the same automaton, has passed. From then on no token may come, no
+    /// text is taken and no end is accepted: whoever finds a mask empty or a token refused asks here for the reason.
+    pub fn fault(&self) -> Option<Overrun> {
+        self.running.fault().cloned()
+    }
+
+    /// The tokens that may come next; the end tokens are among them iff the answer may end here. Empty after a fault.
     pub fn mask(&mut self) -> Arc<TokenMask> {
         if self.finished {
             return Arc::new(TokenMask::new(self.program.engine().vocabulary().len()));
         }
-        self.program.mask(self.state)
+        self.running.mask(self.program.engine(), self.state)
     }
 
     /// The same as [`Matcher::mask`] by the slow way that defines it: every token's bytes, one by one.
@@ -67,9 +80,10 @@ impl Matcher {
         if self.finished {
             return mask;
         }
-        let mut machine = self.program.machine();
+        let mut machine = self.running.machine();
         let mark = machine.mark();
         for token in 0..vocabulary.len() as TokenId {
+            machine.begin();
             let allowed = match vocabulary.kind(token) {
                 TokenKind::Special => false,
                 TokenKind::EndOfGeneration => machine.accepts(self.state),
@@ -83,7 +97,7 @@ impl Matcher {
             }
         }
         machine.forget_since(mark);
-        mask
+        if machine.fault().is_some() { TokenMask::new(vocabulary.len()) } else { mask }
     }
 
     /// Takes the next token. After an end token nothing more may come.
@@ -94,15 +108,15 @@ impl Matcher {
         let program = self.program.clone();
         let vocabulary = program.engine().vocabulary();
         let refused = Err(Refused { token });
-        if self.finished || token as usize >= vocabulary.len() {
+        if self.finished || token as usize >= vocabulary.len() || self.running.fault().is_some() {
             return refused;
         }
         let (state, finished) = match vocabulary.kind(token) {
             TokenKind::Special => return refused,
-            TokenKind::EndOfGeneration if program.machine().accepts(self.state) => (self.state, true),
+            TokenKind::EndOfGeneration if self.running.machine().accepts(self.state) => (self.state, true),
             TokenKind::EndOfGeneration => return refused,
             TokenKind::Text => {
-                let mut machine = program.machine();
+                let mut machine = self.running.machine();
                 let mark = machine.mark();
                 let bytes = vocabulary.bytes(token).iter();
                 let Some(state) = bytes.copied().try_fold(self.state, |state, byte| machine.step(state, byte)) else {
@@ -112,6 +126,9 @@ impl Matcher {
                 (state, false)
             }
         };
+        if self.running.fault().is_some() {
+            return refused;
+        }
         self.trail.push(self.state, self.finished);
         (self.state, self.finished) = (state, finished);
         Ok(())
@@ -121,19 +138,23 @@ impl Matcher {
     /// the longest prefix that some valid answer begins with (the state is then that after this prefix). It cannot be
     /// rolled back.
     pub fn accept_bytes(&mut self, bytes: &[u8]) -> usize {
-        let mut machine = self.program.machine();
-        for (index, byte) in bytes.iter().enumerate() {
-            match machine.step(self.state, *byte) {
-                Some(state) if !self.finished => self.state = state,
-                _ => return index,
+        let mut taken = 0;
+        for chunk in bytes.chunks(CHUNK) {
+            let mut machine = self.running.machine();
+            for byte in chunk {
+                match machine.step(self.state, *byte) {
+                    Some(state) if !self.finished && machine.fault().is_none() => self.state = state,
+                    _ => return taken,
+                }
+                taken += 1;
             }
         }
-        bytes.len()
+        taken
     }
 
     /// The answer may end here.
     pub fn is_accepting(&mut self) -> bool {
-        self.finished || self.program.machine().accepts(self.state)
+        self.finished || (self.running.machine().accepts(self.state) && self.running.fault().is_none())
     }
 
     /// An end token was accepted.
@@ -148,7 +169,7 @@ impl Matcher {
         if self.finished {
             return forced;
         }
-        let mut machine = self.program.machine();
+        let mut machine = self.running.machine();
         let mark = machine.mark();
         let mut state = self.state;
         while forced.len() < limit && !machine.accepts(state) {
@@ -158,7 +179,7 @@ impl Matcher {
             state = next;
         }
         machine.forget_since(mark);
-        forced
+        if machine.fault().is_some() { Vec::new() } else { forced }
     }
 
     /// Takes back the last `count` accepted tokens.

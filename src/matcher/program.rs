@@ -1,6 +1,12 @@
 //! Engines and programs: what outlives one answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use rustc_hash::FxHashMap;
 
@@ -10,9 +16,9 @@ use crate::{
         json::{Machine, State, Style},
         lexical::{Known, StringCache, unescape::Spelling},
     },
-    frontend::{
-        Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema,
-    },
+    budget::{Budget, Limits, Overrun},
+    frontend::{Constraint, Diagnostic, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema},
+    schema::SchemaSet,
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -27,7 +33,20 @@ pub struct Engine {
 pub struct Program {
     engine: Arc<Engine>,
     annotations: Vec<String>,
+    set: Arc<SchemaSet>,
+    style: Style,
+    limits: Limits,
+    /// An automaton that was given up was soft.
+    was_soft: AtomicBool,
+    /// What new answers begin with.
+    current: Mutex<Arc<Running>>,
+}
+
+/// The automaton of a program with what its answers found out so far, until it has grown so far that the next answers
+/// begin with a new one; those that run keep theirs.
+pub(super) struct Running {
     start: State,
+    budget: Budget,
     machine: Mutex<Machine>,
     masks: Mutex<FxHashMap<State, Arc<TokenMask>>>,
 }
@@ -63,6 +82,19 @@ impl Engine {
     /// # Errors
     /// Whatever cannot be enforced exactly, is unsatisfiable or malformed is refused here, with its place.
     pub fn compile(self: &Arc<Self>, constraint: &Constraint, policy: Policy) -> Result<Arc<Program>, Diagnostic> {
+        self.compile_within(constraint, policy, Limits::default())
+    }
+
+    /// The same, within limits of the caller's.
+    ///
+    /// # Errors
+    /// As [`Engine::compile`].
+    pub fn compile_within(
+        self: &Arc<Self>,
+        constraint: &Constraint,
+        policy: Policy,
+        limits: Limits,
+    ) -> Result<Arc<Program>, Diagnostic> {
         let mut set = match constraint {
             Constraint::JsonObject => JsonSchema::from(r#"{"type":"object"}"#).read()?,
             Constraint::JsonSchema(schema) => schema.read()?,
@@ -86,22 +118,107 @@ impl Engine {
             plain: policy.plain,
             spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
         };
-        let mut machine = Machine::new(set, strings.clone(), style);
+        let mut machine = Machine::new(set.clone(), strings.clone(), style, Budget::new(limits));
         let satisfiable = machine.satisfiable();
-        if let Some(fault) = &machine.tables.fault {
-            return Err(refusal(DiagnosticKind::TooLarge, fault.clone()));
+        machine.settle();
+        if let Some(overrun) = machine.fault() {
+            let pointer = machine.blamed().map(|schema| set.pointer(schema));
+            return Err(json_schema::too_large(overrun, pointer));
         }
         if !satisfiable {
-            return Err(refusal(DiagnosticKind::Unsatisfiable, "no value satisfies this schema".into()));
+            return Err(machine.conflict().into());
         }
-        let start = machine.start();
-        let (machine, masks) = (Mutex::new(machine), Mutex::default());
-        Ok(Arc::new(Program { engine: self.clone(), annotations, start, machine, masks }))
+        let current = Mutex::new(Running::new(machine));
+        Ok(Arc::new(Program {
+            engine: self.clone(),
+            annotations,
+            set,
+            style,
+            limits,
+            was_soft: AtomicBool::new(false),
+            current,
+        }))
     }
 }
 
-fn refusal(kind: DiagnosticKind, message: String) -> Diagnostic {
-    Diagnostic { kind, message, pointer: Some(String::new()), position: None, hint: None }
+impl Running {
+    fn new(machine: Machine) -> Arc<Self> {
+        let (start, budget) = (machine.start(), machine.budget().clone());
+        Arc::new(Self { start, budget, machine: Mutex::new(machine), masks: Mutex::default() })
+    }
+
+    /// The automaton, with the steps of one mask or token.
+    pub fn machine(&self) -> Session<'_> {
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.begin();
+        Session(machine)
+    }
+
+    pub fn start(&self) -> State {
+        self.start
+    }
+
+    /// The limit that was passed; nothing that the automaton says counts any more.
+    pub fn fault(&self) -> Option<&Overrun> {
+        self.budget.overrun()
+    }
+
+    fn is_worn(&self) -> bool {
+        // While another answer works with it, its languages are not looked at: the next answer will.
+        self.budget.is_spent() || self.machine.try_lock().is_ok_and(|machine| machine.is_worn())
+    }
+
+    /// The tokens that may come next in a state, end tokens included. None may after a fault.
+    pub fn mask(&self, engine: &Engine, state: State) -> Arc<TokenMask> {
+        let masks = || self.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mask) = masks().get(&state) {
+            return mask.clone();
+        }
+        let vocabulary = engine.vocabulary();
+        let mut mask = TokenMask::new(vocabulary.len());
+        {
+            let mut machine = self.machine();
+            let mark = machine.mark();
+            walk::allowed(&mut machine, &engine.pack, &engine.tables, state, &mut mask);
+            if machine.accepts(state) {
+                vocabulary.end_tokens().iter().for_each(|token| mask.insert(*token));
+            }
+            machine.forget_since(mark);
+        }
+        if self.fault().is_some() {
+            return Arc::new(TokenMask::new(vocabulary.len()));
+        }
+        let mask = Arc::new(mask);
+        let mut masks = masks();
+        if masks.len() * vocabulary.len() / 8 > MAX_MASK_BYTES {
+            masks.clear();
+        }
+        masks.insert(state, mask.clone());
+        mask
+    }
+}
+
+/// The automaton while one mask or one token is worked out. What it then holds is measured at the end.
+pub(super) struct Session<'a>(MutexGuard<'a, Machine>);
+
+impl Deref for Session<'_> {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.0
+    }
+}
+
+impl DerefMut for Session<'_> {
+    fn deref_mut(&mut self) -> &mut Machine {
+        &mut self.0
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.0.settle();
+    }
 }
 
 impl Program {
@@ -114,38 +231,31 @@ impl Program {
         &self.annotations
     }
 
+    /// Some liveness was assumed, because finding out would have taken too long: an answer may come to a place where
+    /// nothing can follow. What is accepted is exact all the same.
+    pub fn is_soft(&self) -> bool {
+        self.was_soft.load(Relaxed) || self.current().machine().tables.is_soft()
+    }
+
+    /// About the memory held beside the constraint itself, in bytes.
+    pub fn bytes(&self) -> usize {
+        let current = self.current();
+        let masks = current.masks.lock().unwrap_or_else(PoisonError::into_inner).len();
+        current.budget.bytes() + masks * self.engine.vocabulary().len() / 8
+    }
+
     /// A new answer, nothing written yet.
     pub fn matcher(self: &Arc<Self>) -> Matcher {
-        Matcher::new(self.clone(), self.start)
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.is_worn() {
+            self.was_soft.fetch_or(current.machine().tables.is_soft(), Relaxed);
+            let budget = Budget::new(self.limits);
+            *current = Running::new(Machine::new(self.set.clone(), self.engine.strings.clone(), self.style, budget));
+        }
+        Matcher::new(self.clone(), current.clone())
     }
 
-    pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The tokens that may come next in a state, end tokens included.
-    pub(super) fn mask(&self, state: State) -> Arc<TokenMask> {
-        let masks = || self.masks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mask) = masks().get(&state) {
-            return mask.clone();
-        }
-        let vocabulary = self.engine.vocabulary();
-        let mut mask = TokenMask::new(vocabulary.len());
-        {
-            let mut machine = self.machine();
-            let mark = machine.mark();
-            walk::allowed(&mut machine, &self.engine.pack, &self.engine.tables, state, &mut mask);
-            if machine.accepts(state) {
-                vocabulary.end_tokens().iter().for_each(|token| mask.insert(*token));
-            }
-            machine.forget_since(mark);
-        }
-        let mask = Arc::new(mask);
-        let mut masks = masks();
-        if masks.len() * vocabulary.len() / 8 > MAX_MASK_BYTES {
-            masks.clear();
-        }
-        masks.insert(state, mask.clone());
-        mask
+    fn current(&self) -> Arc<Running> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -105,6 +105,7 @@ impl Walk<'_> {
             }
         }
         let tokens = self.strings.tokens(&language, body, node, self.machine.spelling());
+        self.machine.tables.charge_for(&language);
         tokens.inside.add_to(self.mask);
         for (text, trie) in &tokens.endings {
             if let Some(after) = self.machine.after_text(state, *text) {

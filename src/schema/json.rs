@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use rustc_hash::FxHashMap;
+
 use super::{Decimal, SchemaError, SchemaErrorKind};
 
 /// Index of a value in its [`Document`].
@@ -26,17 +28,22 @@ pub enum Value {
 /// Deepest nesting that a schema may have. Real schemas stay below 50.
 pub const MAX_DEPTH: usize = 512;
 
+/// In objects of so many members a key is looked for one by one.
+const FEW_MEMBERS: usize = 16;
+
 /// A JSON text, read.
 #[derive(Debug, Default)]
 pub struct Document {
     values: Vec<Value>,
     root: ValueId,
+    /// Of large objects: their members' indices, sorted by key.
+    orders: FxHashMap<ValueId, Box<[u32]>>,
     /// For each value the one around it and its index there; made for the first pointer.
     parents: OnceLock<Box<[(ValueId, u32)]>>,
 }
 
 impl Document {
-    /// Reads a whole text, in time linear in its length.
+    /// Reads a whole text, in time linear in its length (but for the sorting of large objects' keys).
     ///
     /// # Errors
     /// [`SchemaErrorKind::Invalid`] with line and column where it is not JSON, has a key twice in one object, or is
@@ -48,7 +55,18 @@ impl Document {
         if reader.at < text.len() {
             return Err(reader.error("unexpected text after the end of the value"));
         }
-        Ok(Self { values: reader.values, root, parents: OnceLock::new() })
+        let Reader { values, .. } = reader;
+        let mut orders = FxHashMap::default();
+        for (id, value) in values.iter().enumerate() {
+            if let Value::Object(members) = value
+                && members.len() > FEW_MEMBERS
+            {
+                let mut order: Vec<u32> = (0..members.len() as u32).collect();
+                order.sort_unstable_by(|a, b| members[*a as usize].0.cmp(&members[*b as usize].0));
+                orders.insert(id as ValueId, order.into());
+            }
+        }
+        Ok(Self { values, root, orders, parents: OnceLock::new() })
     }
 
     pub fn root(&self) -> ValueId {
@@ -70,7 +88,13 @@ impl Document {
     /// The value of `key`, if `id` is an object that has it.
     pub fn get(&self, id: ValueId, key: &str) -> Option<ValueId> {
         match self.value(id) {
-            Value::Object(members) => members.iter().find(|(name, _)| **name == *key).map(|(_, value)| *value),
+            Value::Object(members) => match self.orders.get(&id) {
+                None => members.iter().find(|(name, _)| **name == *key).map(|(_, value)| *value),
+                Some(order) => {
+                    let place = order.binary_search_by(|index| (*members[*index as usize].0).cmp(key)).ok()?;
+                    Some(members[order[place] as usize].1)
+                }
+            },
             _ => None,
         }
     }

@@ -214,6 +214,23 @@ impl SchemaSet {
         resource::pointer_in(uri, document, place.value)
     }
 
+    /// The same subschemas with another root, which stands where this one does and has these keywords alone.
+    pub fn rooted(&self, keywords: Vec<Keyword>) -> Self {
+        let Self { documents, schemas, places, root, annotations: _ } = self;
+        let (mut schemas, mut places) = (schemas.clone(), places.clone());
+        schemas.push(Schema::All(keywords.into()));
+        places.push(places[*root as usize]);
+        let root = schemas.len() as SchemaId - 1;
+        Self { documents: documents.clone(), schemas, places, root, annotations: Vec::new() }
+    }
+
+    /// The document has this word in a subschema.
+    pub fn has(&self, id: SchemaId, word: &str) -> bool {
+        let place = self.places[id as usize];
+        let (_, document) = &self.documents[place.document as usize];
+        document.get(place.value, word).is_some()
+    }
+
     /// All patterns, each with the JSON pointer of its schema.
     pub fn patterns(&self) -> Vec<(Arc<str>, SchemaId)> {
         let mut all = Vec::new();

@@ -111,8 +111,8 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// The value of a keyword that the draft knows.
     fn get(&self, keyword: &str) -> Option<ValueId> {
-        let found = self.members.iter().find(|(name, _)| **name == *keyword)?;
-        self.dialect.knows(keyword).then_some(found.1)
+        let found = self.document.get(self.at, keyword)?;
+        self.dialect.knows(keyword).then_some(found)
     }
 
     fn error(&self, kind: SchemaErrorKind, keyword: &str, message: impl Into<String>) -> SchemaError {
@@ -197,8 +197,9 @@ impl Reader {
         if let Some(id) = self.known.get(&(place, scope)) {
             return Ok(*id);
         }
-        if self.schemas.len() > 2 * self.library.values() + MAX_COPIES {
-            let message = "the dynamic references lead to too many different readings of the same subschemas";
+        let most = 2 * self.library.values() + MAX_COPIES;
+        if self.schemas.len() > most {
+            let message = format!("the dynamic references lead to more than {most} readings of the subschemas");
             return Err(SchemaError::new(SchemaErrorKind::TooLarge, message).at(self.library.pointer(place)));
         }
         let id = self.add(place, Schema::Any);

@@ -4,6 +4,7 @@ mod formats;
 mod home;
 mod masks;
 mod references;
+mod refusals;
 #[cfg(feature = "server")]
 mod server;
 mod shared;

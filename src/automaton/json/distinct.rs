@@ -18,7 +18,7 @@ use super::{
 use crate::schema::{Decimal, Keyword, Literals};
 
 /// More values than this are taken to never run out.
-const MAX_VALUES: usize = 1_000;
+pub(super) const MAX_VALUES: usize = 1_000;
 
 /// All values that meet a demand.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Tables {
     }
 
     /// Values among which all that satisfy the formula are. None: there may be many.
-    fn candidates(&self, formula: Formula, kind: Kind) -> Option<Vec<Kept>> {
+    pub(super) fn candidates(&self, formula: Formula, kind: Kind) -> Option<Vec<Kept>> {
         let formulas = &self.specs.lowering.formulas;
         match formulas.node(formula) {
             Node::Constant(false) => Some(Vec::new()),

@@ -3,8 +3,13 @@
 //! A [`Formula`] is an index into an arena in which equal formulas are one; constants are folded as they are built, so
 //! a formula that can no longer be true *is* [`Formula::FALSE`]. Conditions that were decided while a value is read
 //! are substituted, which makes this three-valued logic: true, false, or what is left to be seen.
+//!
+//! Cost: formulas share their parts, so written out they can be exponentially long; every walk here visits a shared part
+//! once. Operands are counted against the budget; once it is spent, all formulas come out false and nothing is kept.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::budget::Budget;
 
 /// An interned formula; equal ids mean equal formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,22 +41,33 @@ pub enum Node<A> {
 pub struct Formulas<A> {
     nodes: Vec<Node<A>>,
     ids: FxHashMap<Node<A>, Formula>,
+    /// Of all nodes together.
+    operands: usize,
+    pub budget: Budget,
 }
 
-impl<A: Clone + Eq + std::hash::Hash> Default for Formulas<A> {
-    fn default() -> Self {
-        let mut formulas = Self { nodes: Vec::new(), ids: FxHashMap::default() };
+impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
+    pub fn new(budget: Budget) -> Self {
+        let mut formulas = Self { nodes: Vec::new(), ids: FxHashMap::default(), operands: 0, budget };
         assert_eq!(formulas.intern(Node::Constant(false)), Formula::FALSE);
         assert_eq!(formulas.intern(Node::Constant(true)), Formula::TRUE);
         formulas
     }
-}
 
-impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
     fn intern(&mut self, node: Node<A>) -> Formula {
+        let operands = match &node {
+            Node::And(parts) | Node::Or(parts) | Node::One(parts) => parts.len(),
+            _ => 0,
+        };
+        let is_affordable = self.budget.spend(operands + 1);
         if let Some(id) = self.ids.get(&node) {
             return *id;
         }
+        if !is_affordable && self.nodes.len() >= 2 {
+            return Formula::FALSE;
+        }
+        self.operands += operands;
+        self.budget.grow(operands * OPERAND_BYTES + size_of::<Node<A>>() * NODE_COPIES);
         let id = Formula(self.nodes.len() as u32);
         self.nodes.push(node.clone());
         self.ids.insert(node, id);
@@ -65,6 +81,11 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
     /// How many formulas there are: the measure of what a schema's combinations cost.
     pub fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.operands * OPERAND_BYTES + self.nodes.len() * size_of::<Node<A>>() * NODE_COPIES
     }
 
     pub fn atom(&mut self, atom: A) -> Formula {
@@ -99,6 +120,9 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
                 _ if part == neutral => {}
                 _ => flat.push(part),
             }
+        }
+        if !self.budget.spend(flat.len()) {
+            return deciding;
         }
         flat.sort_unstable();
         flat.dedup();
@@ -160,6 +184,9 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
         if let Some(result) = done.get(&formula) {
             return *result;
         }
+        if !self.budget.spend(1) {
+            return Formula::FALSE;
+        }
         let node = self.node(formula).clone();
         let result = match node {
             Node::Constant(_) => formula,
@@ -184,25 +211,64 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
 
     /// The truth, given the truth of the atoms.
     pub fn eval(&self, formula: Formula, atom: &mut impl FnMut(&A) -> bool) -> bool {
-        match self.node(formula) {
-            Node::Constant(truth) => *truth,
-            Node::Atom(a) => atom(a),
-            Node::Not(inner) => !self.eval(*inner, atom),
-            Node::And(parts) => parts.iter().all(|part| self.eval(*part, atom)),
-            Node::Or(parts) => parts.iter().any(|part| self.eval(*part, atom)),
-            Node::One(parts) => parts.iter().filter(|part| self.eval(**part, atom)).take(2).count() == 1,
-        }
+        self.eval_shared(formula, atom, &mut FxHashMap::default())
     }
 
-    /// Calls `visit` on every atom of the formula, repeats included.
+    fn eval_shared(
+        &self,
+        formula: Formula,
+        atom: &mut impl FnMut(&A) -> bool,
+        done: &mut FxHashMap<Formula, bool>,
+    ) -> bool {
+        match self.node(formula) {
+            Node::Constant(truth) => return *truth,
+            Node::Atom(a) => return atom(a),
+            _ => {}
+        }
+        if let Some(truth) = done.get(&formula) {
+            return *truth;
+        }
+        if !self.budget.spend(1) {
+            return false;
+        }
+        let mut of = |part: &Formula| self.eval_shared(*part, atom, done);
+        let truth = match self.node(formula) {
+            Node::Not(inner) => !of(inner),
+            Node::And(parts) => parts.iter().all(of),
+            Node::Or(parts) => parts.iter().any(of),
+            Node::One(parts) => parts.iter().filter(|part| of(part)).take(2).count() == 1,
+            Node::Constant(_) | Node::Atom(_) => unreachable!("answered above"),
+        };
+        done.insert(formula, truth);
+        truth
+    }
+
+    /// Calls `visit` on the atoms of the formula, from left to right, each once.
     pub fn atoms<'a>(&'a self, formula: Formula, visit: &mut impl FnMut(&'a A)) {
+        self.atoms_shared(formula, visit, &mut FxHashSet::default());
+    }
+
+    fn atoms_shared<'a>(&'a self, formula: Formula, visit: &mut impl FnMut(&'a A), seen: &mut FxHashSet<Formula>) {
+        if !seen.insert(formula) || !self.budget.spend(1) {
+            return;
+        }
         match self.node(formula) {
             Node::Constant(_) => {}
             Node::Atom(a) => visit(a),
-            Node::Not(inner) => self.atoms(*inner, visit),
+            Node::Not(inner) => self.atoms_shared(*inner, visit, seen),
             Node::And(parts) | Node::Or(parts) | Node::One(parts) => {
-                parts.iter().for_each(|part| self.atoms(*part, visit));
+                parts.iter().for_each(|part| self.atoms_shared(*part, visit, seen));
             }
+        }
+    }
+
+    /// One of the atoms of the formula, if it has any.
+    pub fn leftmost(&self, formula: Formula) -> Option<&A> {
+        match self.node(formula) {
+            Node::Constant(_) => None,
+            Node::Atom(atom) => Some(atom),
+            Node::Not(inner) => self.leftmost(*inner),
+            Node::And(parts) | Node::Or(parts) | Node::One(parts) => self.leftmost(*parts.first()?),
         }
     }
 
@@ -218,24 +284,37 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
     /// Negations moved down to the atoms and `One` spelled out: `And`, `Or`, atoms and negated atoms are left. None if
     /// an exactly-one of many parts would have to be spelled out.
     pub fn spelled_out(&mut self, formula: Formula, truth: bool) -> Option<Formula> {
-        Some(match self.node(formula).clone() {
-            Node::Constant(constant) => Formula::constant(constant == truth),
-            Node::Atom(_) if truth => formula,
-            Node::Atom(_) => self.not(formula),
-            Node::Not(inner) => self.spelled_out(inner, !truth)?,
-            Node::And(parts) | Node::Or(parts) => {
-                let conjunction = matches!(self.node(formula), Node::And(_)) == truth;
-                let parts: Option<Vec<Formula>> = parts.iter().map(|part| self.spelled_out(*part, truth)).collect();
-                self.join(parts?, conjunction)
-            }
-            Node::One(parts) if parts.len() > MAX_SPELLED => return None,
-            Node::One(parts) => self.spell_out_one(&parts, truth)?,
-        })
+        self.spell_shared(formula, truth, &mut FxHashMap::default())
     }
 
-    fn spell_out_one(&mut self, parts: &[Formula], truth: bool) -> Option<Formula> {
-        let yes: Option<Vec<Formula>> = parts.iter().map(|part| self.spelled_out(*part, true)).collect();
-        let no: Option<Vec<Formula>> = parts.iter().map(|part| self.spelled_out(*part, false)).collect();
+    fn spell_shared(&mut self, formula: Formula, truth: bool, done: &mut Spelled) -> Option<Formula> {
+        if let Some(spelled) = done.get(&(formula, truth)) {
+            return *spelled;
+        }
+        if !self.budget.spend(1) {
+            return None;
+        }
+        let spelled = match self.node(formula).clone() {
+            Node::Constant(constant) => Some(Formula::constant(constant == truth)),
+            Node::Atom(_) if truth => Some(formula),
+            Node::Atom(_) => Some(self.not(formula)),
+            Node::Not(inner) => self.spell_shared(inner, !truth, done),
+            Node::And(parts) | Node::Or(parts) => {
+                let conjunction = matches!(self.node(formula), Node::And(_)) == truth;
+                let parts: Option<Vec<Formula>> =
+                    parts.iter().map(|part| self.spell_shared(*part, truth, done)).collect();
+                parts.map(|parts| self.join(parts, conjunction))
+            }
+            Node::One(parts) if parts.len() > MAX_SPELLED => None,
+            Node::One(parts) => self.spell_out_one(&parts, truth, done),
+        };
+        done.insert((formula, truth), spelled);
+        spelled
+    }
+
+    fn spell_out_one(&mut self, parts: &[Formula], truth: bool, done: &mut Spelled) -> Option<Formula> {
+        let yes: Option<Vec<Formula>> = parts.iter().map(|part| self.spell_shared(*part, true, done)).collect();
+        let no: Option<Vec<Formula>> = parts.iter().map(|part| self.spell_shared(*part, false, done)).collect();
         let (yes, no) = (yes?, no?);
         let mut choices = Vec::new();
         if truth {
@@ -255,6 +334,13 @@ impl<A: Clone + Eq + std::hash::Hash> Formulas<A> {
         Some(self.or(choices))
     }
 }
+
+/// What formulas, and their negations where the flag is false, come to when they are spelled out.
+type Spelled = FxHashMap<(Formula, bool), Option<Formula>>;
+
+/// Each node stands in the arena and in its index.
+const NODE_COPIES: usize = 3;
+const OPERAND_BYTES: usize = 2 * size_of::<Formula>();
 
 /// An exactly-one of more parts than this is not spelled out.
 const MAX_SPELLED: usize = 64;

@@ -5,11 +5,11 @@
 
 use super::{
     array::Array,
-    intern::{Interner, Texts},
+    intern::{Interner, NumberSets, Texts},
     live::ObjectPoint,
     object::Object,
     tables::PlanId,
-    values::Values,
+    values::{self, Values},
 };
 
 /// The number of a [`Frame`]; 0 is the root, outside of every container.
@@ -69,6 +69,8 @@ pub struct Frame {
 pub struct Keeping {
     /// A list in [`Values`].
     pub list: u32,
+    /// The same values as a set in [`Frames::sets`], where items must be compared.
+    pub set: u32,
     /// Of an object: the key of the value in the making, by number in [`Frames::texts`].
     pub key: u32,
 }
@@ -77,8 +79,8 @@ pub struct Keeping {
 #[derive(Debug)]
 pub struct Frames {
     frames: Interner<Frame>,
-    /// Sets of keys as lists: the set before and one more key (a text's number). Set `i + 1` is entry `i`.
-    others: Interner<(u32, u32)>,
+    /// Sets of keys (texts' numbers), and of values.
+    pub sets: NumberSets,
     /// Keys that no schema names, as far as they were read.
     pub texts: Texts,
     pub values: Values,
@@ -88,13 +90,13 @@ impl Default for Frames {
     fn default() -> Self {
         let mut frames = Interner::default();
         frames.intern(Frame { parent: 0, container: Container::Root, keeping: None });
-        Self { frames, others: Interner::default(), texts: Texts::default(), values: Values::default() }
+        Self { frames, sets: NumberSets::default(), texts: Texts::default(), values: Values::default() }
     }
 }
 
 impl Frames {
     pub const ROOT: FrameId = 0;
-    pub const NO_OTHERS: u32 = 0;
+    pub const NO_OTHERS: u32 = NumberSets::EMPTY;
 
     pub fn get(&self, id: FrameId) -> &Frame {
         self.frames.get(id)
@@ -111,39 +113,31 @@ impl Frames {
 
     /// How many entries all tables have.
     pub fn size(&self) -> usize {
-        self.frames.len() + self.others.len() + self.texts.len()
+        self.frames.len() + self.sets.len() + self.texts.len()
+    }
+
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.frames.len() * 160 + self.sets.len() * 56 + self.texts.held() + self.values.bytes()
     }
 
     pub fn has_other(&self, others: u32, text: u32) -> bool {
-        let mut at = others;
-        while at != Self::NO_OTHERS {
-            let (before, key) = *self.others.get(at - 1);
-            if key == text {
-                return true;
-            }
-            at = before;
-        }
-        false
+        self.sets.contains(others, text)
     }
 
     pub fn with_other(&mut self, others: u32, text: u32) -> u32 {
-        self.others.intern((others, text)) + 1
+        self.sets.with(others, text)
     }
 
     /// Where the tables end now.
     pub fn mark(&self) -> Mark {
-        Mark {
-            frames: self.frames.len(),
-            others: self.others.len(),
-            texts: self.texts.len(),
-            values: self.values.mark(),
-        }
+        Mark { frames: self.frames.len(), sets: self.sets.len(), texts: self.texts.len(), values: self.values.mark() }
     }
 
     /// Forgets what was added since `mark`: what only a look ahead needed.
     pub fn forget_since(&mut self, mark: Mark) {
         self.frames.truncate(mark.frames);
-        self.others.truncate(mark.others);
+        self.sets.truncate(mark.sets);
         self.texts.truncate(mark.texts);
         self.values.forget_since(mark.values);
     }
@@ -153,7 +147,7 @@ impl Frames {
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     frames: usize,
-    others: usize,
+    sets: usize,
     texts: usize,
-    values: (usize, usize),
+    values: values::Mark,
 }

@@ -132,6 +132,9 @@ impl Search<'_> {
 
     /// Reads a text; a number in a container is taken to end where the text does.
     fn read(&mut self, state: State, text: &[u8]) -> Option<State> {
+        if self.machine.budget().is_half_spent() {
+            return None;
+        }
         self.steps = self.steps.checked_sub(text.len())?;
         let state = text.iter().try_fold(state, |state, byte| self.machine.step(state, *byte))?;
         self.settle(state)
@@ -515,7 +518,7 @@ impl Search<'_> {
     }
 
     fn value_of(&mut self, require: Formula) -> Option<Text> {
-        if require == Formula::FALSE || !self.machine.tables.inhabited(require) {
+        if require == Formula::FALSE || self.machine.budget().is_half_spent() || !self.machine.tables.inhabited(require) {
             return None;
         }
         let spec = self.machine.tables.specs.intern(Spec::only(require));
@@ -536,7 +539,7 @@ impl Search<'_> {
         let text = self.cheapest_kind(spec);
         self.open.pop();
         let leant_on = self.leant_on.filter(|lowest| *lowest < depth);
-        if leant_on.is_none() && self.steps > 0 {
+        if leant_on.is_none() && self.steps > 0 && !self.machine.budget().is_half_spent() {
             self.machine.homes.values.insert(spec, text.clone());
         }
         self.leant_on = match (before, leant_on) {

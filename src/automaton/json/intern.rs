@@ -45,10 +45,21 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 }
 
 /// Byte strings as a tree that grows at its leaves: appending one byte is one look-up, equal texts are one node.
-#[derive(Debug, Default)]
+///
+/// Most texts go on in one way only, so a node knows its first child; further ones are looked up.
+#[derive(Debug)]
 pub struct Texts {
-    /// Parent and last byte; node `i + 1` is entry `i`, node 0 is the empty text.
-    nodes: Interner<(u32, u8)>,
+    /// Parent and last byte; node 0 is the empty text.
+    nodes: Vec<(u32, u8)>,
+    /// Per node its first child, or 0.
+    first: Vec<u32>,
+    more: FxHashMap<(u32, u8), u32>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { nodes: vec![(0, 0)], first: vec![0], more: FxHashMap::default() }
+    }
 }
 
 impl Texts {
@@ -56,12 +67,26 @@ impl Texts {
 
     /// The text with one more byte.
     pub fn push(&mut self, text: u32, byte: u8) -> u32 {
-        self.nodes.intern((text, byte)) + 1
+        if let Some(known) = self.find(text, byte) {
+            return known;
+        }
+        let id = self.nodes.len() as u32;
+        self.nodes.push((text, byte));
+        self.first.push(0);
+        match &mut self.first[text as usize] {
+            first @ 0 => *first = id,
+            _ => drop(self.more.insert((text, byte), id)),
+        }
+        id
     }
 
     /// The text with one more byte, if it was ever seen.
     pub fn find(&self, text: u32, byte: u8) -> Option<u32> {
-        self.nodes.ids.get(&(text, byte)).map(|id| id + 1)
+        let first = self.first[text as usize];
+        if first != 0 && self.nodes[first as usize].1 == byte {
+            return Some(first);
+        }
+        self.more.get(&(text, byte)).copied()
     }
 
     pub fn intern(&mut self, bytes: &[u8]) -> u32 {
@@ -72,12 +97,102 @@ impl Texts {
         let mut bytes = Vec::new();
         let mut at = text;
         while at != Self::EMPTY {
-            let (parent, byte) = *self.nodes.get(at - 1);
+            let (parent, byte) = self.nodes[at as usize];
             bytes.push(byte);
             at = parent;
         }
         bytes.reverse();
         bytes
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// About the memory held.
+    pub fn held(&self) -> usize {
+        self.nodes.len() * 24 + self.more.len() * 24
+    }
+
+    /// Forgets everything that was added since there were `len` nodes.
+    pub fn truncate(&mut self, len: usize) {
+        for id in (len..self.nodes.len()).rev() {
+            let (parent, byte) = self.nodes[id];
+            match &mut self.first[parent as usize] {
+                first if *first as usize == id => *first = 0,
+                _ => drop(self.more.remove(&(parent, byte))),
+            }
+        }
+        self.nodes.truncate(len);
+        self.first.truncate(len);
+    }
+}
+
+/// Sets of any numbers, as trees that share what they have in common: adding a number and looking for one takes about as
+/// many steps as the set's size has bits, and equal sets have one number, whatever the order they were made in.
+///
+/// Source: C. Okasaki, A. Gill: Fast mergeable integer maps, 1998.
+#[derive(Debug, Default)]
+pub struct NumberSets {
+    /// Set `i + 1` is entry `i`, set 0 is empty.
+    nodes: Interner<SetNode>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum SetNode {
+    Leaf(u32),
+    /// The numbers have the bits below `bit` in common; that bit tells on which side they are.
+    Branch {
+        prefix: u32,
+        bit: u32,
+        zero: u32,
+        one: u32,
+    },
+}
+
+impl NumberSets {
+    pub const EMPTY: u32 = 0;
+
+    pub fn contains(&self, set: u32, number: u32) -> bool {
+        let mut at = set;
+        while let Some(entry) = at.checked_sub(1) {
+            match *self.nodes.get(entry) {
+                SetNode::Leaf(leaf) => return leaf == number,
+                SetNode::Branch { bit, zero, one, .. } => at = if number & bit == 0 { zero } else { one },
+            }
+        }
+        false
+    }
+
+    /// The set with one more number.
+    pub fn with(&mut self, set: u32, number: u32) -> u32 {
+        let Some(entry) = set.checked_sub(1) else { return self.node(SetNode::Leaf(number)) };
+        match *self.nodes.get(entry) {
+            SetNode::Leaf(leaf) if leaf == number => set,
+            SetNode::Leaf(leaf) => self.join(number, leaf, set),
+            SetNode::Branch { prefix, bit, .. } if number & (bit - 1) != prefix => self.join(number, prefix, set),
+            SetNode::Branch { prefix, bit, zero, one } if number & bit == 0 => {
+                let zero = self.with(zero, number);
+                self.node(SetNode::Branch { prefix, bit, zero, one })
+            }
+            SetNode::Branch { prefix, bit, zero, one } => {
+                let one = self.with(one, number);
+                self.node(SetNode::Branch { prefix, bit, zero, one })
+            }
+        }
+    }
+
+    /// A number beside a set whose numbers begin otherwise, as `other` does.
+    fn join(&mut self, number: u32, other: u32, set: u32) -> u32 {
+        let differs = number ^ other;
+        let bit = differs & differs.wrapping_neg();
+        let leaf = self.node(SetNode::Leaf(number));
+        let (zero, one) = if number & bit == 0 { (leaf, set) } else { (set, leaf) };
+        self.node(SetNode::Branch { prefix: number & (bit - 1), bit, zero, one })
+    }
+
+    fn node(&mut self, node: SetNode) -> u32 {
+        self.nodes.intern(node) + 1
     }
 
     pub fn len(&self) -> usize {
@@ -150,7 +265,61 @@ impl BitSets {
         self.sets.get(set).iter().map(|word| word.count_ones()).sum()
     }
 
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        let longest = self.sets.items.last().map_or(0, |set| set.len());
+        self.sets.len() * (64 + longest * 16) + self.inserted.len() * 24
+    }
+
     pub fn words(&self, set: u32) -> &[u64] {
         self.sets.get(set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_told_apart_and_forgotten() {
+        let mut texts = Texts::default();
+        let words: &[&[u8]] = &[b"", b"a", b"ab", b"ac", b"b", b"abcd", b"abce", b"ad"];
+        let ids: Vec<u32> = words.iter().map(|word| texts.intern(word)).collect();
+        let before = texts.len();
+        for round in 0..3 {
+            for (word, id) in words.iter().zip(&ids) {
+                assert_eq!((texts.intern(word), &texts.bytes(*id)[..]), (*id, *word), "{round}");
+            }
+            assert_eq!(texts.len(), before);
+            for word in [&b"ae"[..], b"abcf", b"zz", b"zy", b"abcdx"] {
+                let id = texts.intern(word);
+                assert_eq!(texts.bytes(id), word);
+            }
+            assert!(texts.find(Texts::EMPTY, b'z').is_some());
+            texts.truncate(before);
+            assert!(texts.find(Texts::EMPTY, b'z').is_none() && texts.find(ids[1], b'e').is_none());
+        }
+        texts.truncate(1);
+        assert!(texts.find(Texts::EMPTY, b'a').is_none());
+        let id = texts.intern(b"ad");
+        assert_eq!(texts.bytes(id), b"ad");
+    }
+
+    #[test]
+    fn sets_of_numbers_are_sets() {
+        let mut sets = NumberSets::default();
+        let numbers: Vec<u32> = (0..200u32).map(|i| i.wrapping_mul(0x9e37_79b9) >> (i % 25)).collect();
+        let (mut set, mut wanted) = (NumberSets::EMPTY, BTreeSet::new());
+        for number in &numbers {
+            assert_eq!(sets.contains(set, *number), wanted.contains(number));
+            set = sets.with(set, *number);
+            wanted.insert(*number);
+            assert!(numbers.iter().all(|number| sets.contains(set, *number) == wanted.contains(number)));
+        }
+        let backwards = numbers.iter().rev().fold(NumberSets::EMPTY, |set, number| sets.with(set, *number));
+        assert_eq!(backwards, set, "the order does not matter");
+        assert_eq!(sets.with(set, numbers[7]), set);
     }
 }

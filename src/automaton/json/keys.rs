@@ -84,14 +84,16 @@ impl Machine {
     /// The object after one more key, and the demand on the key's value. None: the key may not come.
     pub(super) fn after_key(&mut self, object: &ObjectFrame, class: KeyClass) -> Option<(ObjectFrame, SpecId)> {
         let shape = self.tables.shapes[object.object.shape as usize].clone();
+        if !self.tables.budget.spend(1) {
+            return None;
+        }
         let mut after = *object;
-        let bits = &mut self.tables.specs.bits;
+        let bits = &self.tables.specs.bits;
         match class {
             KeyClass::Known(index) => {
                 if bits.contains(object.seen, index) {
                     return None;
                 }
-                after.seen = bits.with(object.seen, index);
             }
             KeyClass::Free(_) if self.style.ordered => {
                 if !bits.includes(object.seen, shape.required) {
@@ -107,6 +109,9 @@ impl Machine {
                 return None;
             }
             after.from = order + 1;
+        }
+        if let KeyClass::Known(index) = class {
+            after.seen = self.tables.specs.bits.with(object.seen, index);
         }
         let decided = self.without_skipped(object, &shape, after.from)?;
         let plan = self.tables.key_plan(decided, class)?;
@@ -144,6 +149,7 @@ impl Machine {
         if !self.style.ordered || self.tables.specs.get(after.rest).is_trivial() {
             return Some(after);
         }
+        self.tables.budget.spend(shape.known.len());
         let passed = |(index, known): &(usize, &Known)| {
             (object.from..from.saturating_sub(1)).contains(&known.order)
                 && !self.tables.specs.bits.contains(object.seen, *index as u32)
@@ -184,7 +190,10 @@ impl Machine {
     pub(super) fn key(&mut self, frame: FrameId, mut key: Key, byte: u8) -> Option<State> {
         let Container::Object(object) = self.frames.get(frame).container else { return None };
         if let Free::Of { text, language, body } = key.free {
-            key.free = match body_step(&self.tables.languages[language as usize], body, byte, self.style.spelling) {
+            let strings = &self.tables.languages[language as usize];
+            let step = body_step(strings, body, byte, self.style.spelling);
+            self.tables.charge_for(strings);
+            key.free = match step {
                 BodyStep::Stay(body) => Free::Of { text, language, body },
                 BodyStep::Dead => Free::No,
                 BodyStep::Close(_) => key.free,

@@ -49,17 +49,35 @@ pub struct ObjectPoint {
     pub waiting: Option<PlanId>,
 }
 
+/// Required children deeper than this are taken to be inhabited: a stack's worth of recursion, far beyond real schemas.
+const MAX_OPEN: usize = 128;
+
+impl Liveness {
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        (self.inhabited.len() + self.arrays.len()) * 24 + self.objects.len() * 64
+    }
+}
+
 impl Tables {
     /// Some value meets a demand over schemas.
     pub fn inhabited(&mut self, formula: Formula) -> bool {
         if let Some(known) = self.live.inhabited.get(&formula) {
             return *known;
         }
+        if !self.budget.spend(1) {
+            self.blame(formula);
+            return true;
+        }
         if let Some(depth) = self.live.open.iter().position(|open| *open == formula) {
             self.live.leant_on = Some(self.live.leant_on.map_or(depth, |lowest| lowest.min(depth)));
             return false;
         }
         let depth = self.live.open.len();
+        if depth >= MAX_OPEN {
+            self.live.soft = true;
+            return true;
+        }
         let before = self.live.leant_on.take();
         self.live.open.push(formula);
         let inhabited = Kind::ALL.into_iter().any(|kind| self.inhabited_by(formula, kind));
@@ -157,6 +175,9 @@ impl Tables {
         let (mut min, mut max) = (shape.min, shape.max);
         let (mut wanted, mut refused) = (Vec::new(), Vec::new());
         let (mut valid, mut violated) = (Vec::new(), Vec::new());
+        if !self.budget.spend(1 + clause.len() + shape.known.len() * (1 + clause.len() / 64)) {
+            return true;
+        }
         for (atom, truth) in clause {
             match (*atom, truth) {
                 (Atom::Required(text), true) => wanted.push(text),
@@ -204,6 +225,13 @@ impl Tables {
     /// So many more keys can be had, beside those that must come.
     fn enough_keys(&mut self, outlook: &Outlook, missing: u32, wanted: &[u32]) -> bool {
         if self.key_feasible(outlook, None, None) {
+            // How many there are of a language is not counted.
+            if let FreeKeys::Of(language) = outlook.shape.free
+                && missing + outlook.point.count > 1
+                && !self.is_endless_language(language)
+            {
+                self.live.soft = true;
+            }
             return true;
         }
         let mut found = 0;
@@ -326,11 +354,53 @@ impl Tables {
                 return false;
             }
         }
+        if shape.must_be_unique && min > position.max(1) {
+            self.doubt_unless_endless(array, position);
+        }
         let require = self.specs.get(array.rest).require;
         self.any_clause(require, &mut |tables, clause| tables.array_clause_feasible(array, position, clause))
     }
 
+    /// Items that must all differ may run out, if there are not plainly enough of them.
+    fn doubt_unless_endless(&mut self, array: Array, position: u32) {
+        let Some(plan) = self.item_plan(array, position) else { return };
+        let value = self.get_plan(plan).value;
+        let require = self.specs.get(value).require;
+        if self.count_values(value).is_none() && !self.is_endless(require) {
+            self.live.soft = true;
+        }
+    }
+
+    /// It is plain that no number of values is enough to have had all that meet a demand.
+    fn is_endless(&mut self, require: Formula) -> bool {
+        [Kind::Number, Kind::String, Kind::Array, Kind::Object].into_iter().any(|kind| {
+            let typed = self.specs.lowering.typed(require, kind);
+            if typed == Formula::TRUE || typed == Formula::FALSE {
+                return typed == Formula::TRUE;
+            }
+            match (kind, self.specs.lowering.formulas.node(typed)) {
+                (Kind::Number, Node::Atom(Atom::Integer | Atom::IntegerAsWritten)) => true,
+                (Kind::String, _) => {
+                    let spec = self.specs.intern(super::spec::Spec::only(typed));
+                    let language = self.string(spec);
+                    self.is_endless_language(language)
+                }
+                _ => false,
+            }
+        })
+    }
+
+    fn is_endless_language(&self, language: u32) -> bool {
+        let language = &self.languages[language as usize];
+        let endless = language.is_plain() || language.lock().is_endless();
+        self.charge_for(language);
+        endless
+    }
+
     fn array_clause_feasible(&mut self, array: Array, position: u32, clause: &[(Atom, bool)]) -> bool {
+        if !self.budget.spend(1 + clause.len()) {
+            return true;
+        }
         let shape = &self.array_shapes[array.shape as usize];
         let (mut min, mut max, mut valid) = (shape.min, shape.max, shape.children.clone());
         let (mut contained, mut violated) = (Vec::new(), Vec::new());

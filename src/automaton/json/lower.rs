@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     automaton::lexical::{Expr, LengthBounds, NumberAtom, StringAtom},
+    budget::Budget,
     schema::{Keyword, Literals, SchemaId, SchemaSet, TypeSet},
 };
 
@@ -73,16 +74,19 @@ pub struct Lowering {
     pub texts: Texts,
     lowered: FxHashMap<(SchemaId, Kind), Formula>,
     among: Vec<Literals>,
+    /// Where the work was when the budget ran out, as far as that is known.
+    pub blamed: Option<SchemaId>,
 }
 
 impl Lowering {
-    pub fn new(set: Arc<SchemaSet>) -> Self {
+    pub fn new(set: Arc<SchemaSet>, budget: Budget) -> Self {
         Self {
             set,
-            formulas: Formulas::default(),
+            formulas: Formulas::new(budget),
             texts: Texts::default(),
             lowered: FxHashMap::default(),
             among: Vec::new(),
+            blamed: None,
         }
     }
 
@@ -92,10 +96,17 @@ impl Lowering {
             return *formula;
         }
         let set = self.set.clone();
+        if !self.formulas.budget.spend(1 + set.keywords(schema).len()) {
+            return Formula::FALSE;
+        }
         let parts = set.keywords(schema).iter().enumerate();
         let parts: Vec<Formula> =
             parts.map(|(index, keyword)| self.keyword(keyword, (schema, index as u32), kind)).collect();
         let formula = self.formulas.and(parts);
+        if self.formulas.budget.is_spent() {
+            self.blamed.get_or_insert(schema);
+            return Formula::FALSE;
+        }
         self.lowered.insert((schema, kind), formula);
         formula
     }
@@ -328,6 +339,10 @@ impl Lowering {
 
     fn expr<A>(&self, formula: Formula, atom: &impl Fn(&Atom) -> A) -> Expr<A> {
         let all = |parts: &[Formula]| parts.iter().map(|part| self.expr(*part, atom)).collect();
+        // Written out, shared parts come as often as they are used.
+        if !self.formulas.budget.spend(EXPR_STEPS) {
+            return Expr::False;
+        }
         match self.formulas.node(formula) {
             Node::Constant(true) => Expr::True,
             Node::Constant(false) => Expr::False,
@@ -339,3 +354,6 @@ impl Lowering {
         }
     }
 }
+
+/// A node of an expression is copied and hashed several times until it is a language.
+const EXPR_STEPS: usize = 32;

@@ -6,10 +6,11 @@ use rustc_hash::FxHashMap;
 
 use super::{
     array::Array,
+    conflict::{self, Conflict},
     formula::Formula,
     frame::{ArrayFrame, Container, Frame, FrameId, Frames, Keeping, Mark, ObjectFrame},
     home::Homes,
-    intern::{BitSets, Texts},
+    intern::{BitSets, NumberSets, Texts},
     keys::{Free, Key},
     lower::{Atom, Kind},
     spec::{Spec, SpecId},
@@ -18,7 +19,8 @@ use super::{
 };
 use crate::{
     automaton::lexical::{BodyState, BodyStep, NumberState, StrState, StringCache, body_step, unescape::Spelling},
-    schema::SchemaSet,
+    budget::{Budget, Overrun},
+    schema::{SchemaId, SchemaSet},
 };
 
 /// What generation prefers; a check takes everything.
@@ -90,18 +92,56 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, style: Style) -> Self {
+    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, style: Style, budget: Budget) -> Self {
         let root = set.root();
-        let mut tables = Tables::new(set, strings, style.plain);
+        let mut tables = Tables::new(set, strings, style.plain, budget);
         let require = tables.specs.lowering.formulas.atom(Atom::Schema(root));
         let root = tables.specs.intern(Spec::only(require));
         Self { tables, frames: Frames::default(), style, homes: Homes::default(), root }
+    }
+
+    /// What was spent so far, and the overrun that ends everything.
+    pub fn budget(&self) -> &Budget {
+        &self.tables.budget
+    }
+
+    /// The limit that was passed: nothing that this machine says counts any more.
+    pub fn fault(&self) -> Option<&Overrun> {
+        self.tables.budget.overrun()
+    }
+
+    /// The subschema where it was passed, as far as that is known.
+    pub fn blamed(&self) -> Option<SchemaId> {
+        self.tables.specs.lowering.blamed
+    }
+
+    /// A mask or a token begins: it has steps of its own.
+    pub fn begin(&mut self) {
+        self.tables.budget.refill();
+    }
+
+    /// A mask or a token was worked out: what is now held is measured.
+    pub fn settle(&mut self) {
+        self.tables.budget.hold(self.tables.bytes() + self.frames.bytes());
+    }
+
+    /// It holds so much that a new answer should begin with a new machine.
+    pub fn is_worn(&self) -> bool {
+        let budget = &self.tables.budget;
+        budget.is_spent()
+            || budget.bytes() > budget.limits().bytes / 2
+            || self.tables.languages.iter().any(|language| language.is_worn())
     }
 
     /// Some document satisfies the schema.
     pub fn satisfiable(&mut self) -> bool {
         let require = self.tables.specs.get(self.root).require;
         self.tables.inhabited(require)
+    }
+
+    /// Which keywords exclude every value, if none satisfies the schema.
+    pub fn conflict(&self) -> Conflict {
+        conflict::find(&self.tables.set, &self.tables.strings)
     }
 
     /// Before the first byte.
@@ -174,6 +214,9 @@ impl Machine {
             b't' => Kind::True,
             _ => return None,
         };
+        if !self.tables.budget.spend(1) {
+            return None;
+        }
         let spec = self.tables.specs.typed(spec, kind)?;
         let lex = match kind {
             Kind::Null | Kind::False | Kind::True => Lex::Literal { spec, kind, at: 1 },
@@ -225,12 +268,12 @@ impl Machine {
 
     /// The state after a number that ends here.
     pub(super) fn end_number(&mut self, frame: FrameId, number: u32, at: NumberState, text: Kept) -> Option<State> {
-        let numbers = &self.tables.numbers[number as usize];
+        let Tables { numbers, specs, .. } = &mut self.tables;
+        let numbers = &numbers[number as usize];
         if !numbers.accepts(at) {
             return None;
         }
-        let verdicts = numbers.verdicts(at);
-        let verdicts = self.tables.specs.bits.of_word(verdicts);
+        let verdicts = specs.bits.collect(numbers.verdicts(at));
         let value = text.map(|text| {
             let text = self.frames.texts.bytes(text);
             self.frames.values.number(&text)
@@ -240,7 +283,9 @@ impl Machine {
 
     fn string(&mut self, frame: FrameId, language: u32, body: BodyState, text: Kept, byte: u8) -> Option<State> {
         let strings = &self.tables.languages[language as usize];
-        match body_step(strings, body, byte, self.style.spelling) {
+        let step = body_step(strings, body, byte, self.style.spelling);
+        self.tables.charge_for(strings);
+        match step {
             BodyStep::Dead => None,
             BodyStep::Stay(body) => {
                 let text = text.map(|text| self.frames.texts.push(text, byte));
@@ -275,7 +320,7 @@ impl Machine {
             _ => false,
         };
         let keeps = keeps || self.frames.get(parent).keeping.is_some();
-        let keeping = keeps.then_some(Keeping { list: Values::EMPTY, key: Texts::EMPTY });
+        let keeping = keeps.then_some(Keeping { list: Values::EMPTY, set: NumberSets::EMPTY, key: Texts::EMPTY });
         State { frame: self.frames.intern(Frame { parent, container, keeping }), lex }
     }
 
@@ -315,10 +360,16 @@ impl Machine {
 
     /// A value ended inside `frame`, with verdicts on what its demand watches.
     fn finish_value(&mut self, frame: FrameId, verdicts: u32, value: Option<u32>) -> Option<State> {
+        if !self.tables.budget.spend(1) {
+            return None;
+        }
         let Frame { parent, container, mut keeping } = *self.frames.get(frame);
         let mut repeats = false;
         if let (Some(keeping), Some(value)) = (&mut keeping, value) {
-            repeats = self.frames.values.contains(keeping.list, value);
+            if let Container::Array(_) = container {
+                repeats = self.frames.sets.contains(keeping.set, value);
+                keeping.set = self.frames.sets.with(keeping.set, value);
+            }
             keeping.list = self.frames.values.push(keeping.list, keeping.key, value);
         }
         match container {

@@ -20,6 +20,7 @@
 
 mod array;
 mod clause;
+mod conflict;
 mod distinct;
 mod formula;
 pub mod frame;
@@ -35,6 +36,7 @@ mod spec;
 mod tables;
 mod values;
 
+pub use conflict::Conflict;
 pub use home::Cost;
 pub use keys::{Free, Key};
 pub use machine::{Lex, Machine, State, Style};

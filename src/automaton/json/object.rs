@@ -7,13 +7,17 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::{
+    distinct::MAX_VALUES,
     formula::{Formula, Node},
     intern::BitSets,
     live::ObjectPoint,
     lower::{Atom, Kind},
     spec::{Spec, SpecId},
     tables::{PlanId, Tables},
+    values::Kept,
 };
 use crate::{
     automaton::lexical::{Expr, StringAtom},
@@ -119,13 +123,16 @@ impl Tables {
                 }
             }
         }
-        let known = self.known_keys(&keywords, &required, &rest_atoms);
-        let index_of = |text: u32| known.iter().position(|known| known.text == text).map(|index| index as u32);
-        let mut required_bits = BitSets::EMPTY;
+        self.sort_names(&keywords);
+        let listed = self.listed_names(&names);
+        let known = self.known_keys(&keywords, &required, &rest_atoms, listed.as_deref().unwrap_or_default());
+        let places: FxHashMap<u32, u32> =
+            known.iter().enumerate().map(|(index, known)| (known.text, index as u32)).collect();
+        let mut bits = vec![false; known.len()];
         for text in &required {
-            let index = index_of(*text).expect("every required key was made a known one");
-            required_bits = self.specs.bits.with(required_bits, index);
+            bits[*places.get(text).expect("every required key was made a known one") as usize] = true;
         }
+        let required_bits = self.specs.bits.collect(bits.into_iter());
         let required_count = self.specs.bits.count(required_bits);
         let patterns = self.patterns_of(&keywords);
         let mut shape = Shape {
@@ -144,12 +151,38 @@ impl Tables {
         if !shape.patterns.is_empty() || !shape.names.is_empty() {
             shape.classify = Some(self.key_language(&shape, Expr::True));
         }
-        shape.free = self.free_keys(&shape);
+        // Listed names are known keys, so that it is seen when they run out.
+        shape.free = if listed.is_some() { FreeKeys::None } else { self.free_keys(&shape) };
+        self.known_keys += shape.known.len();
         self.shapes.push(Arc::new(shape));
         Object { shape: self.shapes.len() as u32 - 1, rest }
     }
 
-    fn known_keys(&mut self, keywords: &[(SchemaId, u32)], required: &[u32], rest: &[Atom]) -> Vec<Known> {
+    /// The names among which all keys are, if names that must hold list them.
+    fn listed_names(&mut self, names: &[(SchemaId, bool)]) -> Option<Vec<u32>> {
+        for (schema, hard) in names {
+            let formula = self.specs.lowering.lower(*schema, Kind::String);
+            let listed = if *hard { self.candidates(formula, Kind::String) } else { None };
+            if let Some(listed) = listed.filter(|listed| listed.len() <= MAX_VALUES) {
+                let texts = &mut self.specs.lowering.texts;
+                return Some(
+                    listed
+                        .iter()
+                        .filter_map(|value| if let Kept::Text(text) = value { Some(texts.intern(text)) } else { None })
+                        .collect(),
+                );
+            }
+        }
+        None
+    }
+
+    fn known_keys(
+        &mut self,
+        keywords: &[(SchemaId, u32)],
+        required: &[u32],
+        rest: &[Atom],
+        listed: &[u32],
+    ) -> Vec<Known> {
         let set = self.set.clone();
         let mut texts: Vec<(u32, Option<Box<[u8]>>)> = Vec::new();
         for (schema, index) in keywords {
@@ -167,6 +200,7 @@ impl Tables {
             Atom::Required(text) => Some((*text, None)),
             _ => None,
         }));
+        texts.extend(listed.iter().map(|text| (*text, None)));
         let mut seen = rustc_hash::FxHashSet::default();
         let mut known = Vec::new();
         for (text, key) in texts {
@@ -300,13 +334,37 @@ impl Tables {
         };
         let mut children: Vec<SchemaId> = Vec::new();
         if let Some(key) = facts.key {
-            children.extend(named.iter().filter(|(name, _)| name.as_bytes() == key).map(|(_, child)| *child));
+            children.extend(self.named_child((schema, index), named, key));
         }
         children.extend(patterns.iter().filter(|(pattern, _)| matched(pattern)).map(|(_, child)| *child));
         if children.is_empty() {
             children.extend(*rest);
         }
         children
+    }
+
+    /// The subschema that a `Properties` keyword has for a name.
+    fn named_child(&self, at: (SchemaId, u32), named: &[(Box<str>, SchemaId)], key: &[u8]) -> Option<SchemaId> {
+        let Some(order) = self.names_of.get(&at) else {
+            return named.iter().find(|(name, _)| name.as_bytes() == key).map(|(_, child)| *child);
+        };
+        let place = order.binary_search_by(|index| named[*index as usize].0.as_bytes().cmp(key)).ok()?;
+        Some(named[order[place] as usize].1)
+    }
+
+    /// Sorts the names of large `Properties` keywords, once each.
+    fn sort_names(&mut self, keywords: &[(SchemaId, u32)]) {
+        for at in keywords {
+            if let Keyword::Properties { named, .. } = &self.set.keywords(at.0)[at.1 as usize]
+                && named.len() > FEW_NAMES
+            {
+                self.names_of.entry(*at).or_insert_with(|| {
+                    let mut order: Vec<u32> = (0..named.len() as u32).collect();
+                    order.sort_unstable_by(|a, b| named[*a as usize].0.as_bytes().cmp(named[*b as usize].0.as_bytes()));
+                    order.into()
+                });
+            }
+        }
     }
 
     /// All of these schemas hold.
@@ -373,7 +431,8 @@ impl Tables {
     pub(super) fn classify(&mut self, shape: &Shape, key: &[u8]) -> Vec<bool> {
         let Some(language) = shape.classify else { return Vec::new() };
         let count = shape.patterns.len() + shape.names.len();
-        let bits = self.verdicts_of(language, key).expect("the classifying language takes every string");
+        // The classifying language takes every string, unless it has outgrown its memory: an overrun that is on record.
+        let bits = self.verdicts_of(language, key).unwrap_or(BitSets::EMPTY);
         (0..count as u32).map(|bit| self.specs.bits.contains(bits, bit)).collect()
     }
 
@@ -405,6 +464,9 @@ impl Tables {
         })
     }
 }
+
+/// Up to here a name is looked for one by one.
+const FEW_NAMES: usize = 8;
 
 /// More patterns than this are not tried in all combinations to find out which keys can have a value.
 pub(super) const MAX_COMBINED_PATTERNS: usize = 4;

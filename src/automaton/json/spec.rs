@@ -63,6 +63,13 @@ impl Specs {
         self.all.len() + self.lowering.formulas.len()
     }
 
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        let texts = self.lowering.texts.held();
+        let memos = (self.typed.len() + self.finals.len()) * 24;
+        self.all.len() * 128 + self.bits.bytes() + self.lowering.formulas.bytes() + texts + memos
+    }
+
     /// The demand on a value of this kind. None: no value of this kind can meet it.
     pub fn typed(&mut self, id: SpecId, kind: Kind) -> Option<SpecId> {
         if let Some(known) = self.typed.get(&(id, kind)) {
@@ -126,8 +133,24 @@ impl Specs {
     /// [`Atom::Schema`]s. `child` gives the children that an atom speaks of, as one formula, or None if it speaks of
     /// none.
     pub fn hope(&mut self, formula: Formula, truth: bool, child: &impl Fn(&Atom) -> Option<Formula>) -> Formula {
+        self.hope_shared(formula, truth, child, &mut FxHashMap::default())
+    }
+
+    fn hope_shared(
+        &mut self,
+        formula: Formula,
+        truth: bool,
+        child: &impl Fn(&Atom) -> Option<Formula>,
+        done: &mut FxHashMap<(Formula, bool), Formula>,
+    ) -> Formula {
+        if let Some(hope) = done.get(&(formula, truth)) {
+            return *hope;
+        }
+        if !self.lowering.formulas.budget.spend(1) {
+            return Formula::FALSE;
+        }
         let node = self.lowering.formulas.node(formula).clone();
-        match node {
+        let hope = match node {
             Node::Constant(constant) => Formula::constant(constant == truth),
             // What must fail may fail elsewhere.
             Node::Atom(atom) => {
@@ -137,19 +160,24 @@ impl Specs {
                     Formula::TRUE
                 }
             }
-            Node::Not(inner) => self.hope(inner, !truth, child),
+            Node::Not(inner) => self.hope_shared(inner, !truth, child, done),
             Node::And(parts) | Node::Or(parts) => {
                 let conjunction = matches!(self.lowering.formulas.node(formula), Node::And(_)) == truth;
-                let parts: Vec<Formula> = parts.iter().map(|part| self.hope(*part, truth, child)).collect();
+                let parts: Vec<Formula> =
+                    parts.iter().map(|part| self.hope_shared(*part, truth, child, done)).collect();
                 if conjunction { self.lowering.formulas.and(parts) } else { self.lowering.formulas.or(parts) }
             }
-            Node::One(parts) => self.hope_for_one(&parts, truth, child),
-        }
+            Node::One(parts) => {
+                let yes = parts.iter().map(|part| self.hope_shared(*part, true, child, done)).collect();
+                let no = parts.iter().map(|part| self.hope_shared(*part, false, child, done)).collect();
+                self.hope_for_one(yes, no, truth)
+            }
+        };
+        done.insert((formula, truth), hope);
+        hope
     }
 
-    fn hope_for_one(&mut self, parts: &[Formula], truth: bool, child: &impl Fn(&Atom) -> Option<Formula>) -> Formula {
-        let yes: Vec<Formula> = parts.iter().map(|part| self.hope(*part, true, child)).collect();
-        let no: Vec<Formula> = parts.iter().map(|part| self.hope(*part, false, child)).collect();
+    fn hope_for_one(&mut self, yes: Vec<Formula>, no: Vec<Formula>, truth: bool) -> Formula {
         let formulas = &mut self.lowering.formulas;
         let bound: Vec<usize> = (0..no.len()).filter(|index| no[*index] != Formula::TRUE).collect();
         if !truth {

@@ -15,11 +15,15 @@ use super::{
 };
 use crate::{
     automaton::lexical::{Expr, NumberLanguage, StrState, StringAtom, StringCache, StringLanguage},
+    budget::{Budget, Overrun},
     schema::{Schema, SchemaId, SchemaSet},
 };
 
 /// With more watched subschemas than this, their combinations are not tried.
 const MAX_TRIED_VERDICTS: usize = 5;
+
+/// Steps of a string automaton that cost as much as one of the budget.
+const WORK_PER_STEP: u64 = 4;
 
 /// The number of a [`Plan`].
 pub type PlanId = u32;
@@ -61,6 +65,10 @@ pub struct Tables {
     pub numbers: Vec<Arc<NumberLanguage>>,
     number_of: FxHashMap<SpecId, u32>,
     pub shapes: Vec<Arc<Shape>>,
+    /// Known keys of all shapes together.
+    pub(super) known_keys: usize,
+    /// Of a `Properties` keyword with many names: their order.
+    pub(super) names_of: FxHashMap<(SchemaId, u32), Box<[u32]>>,
     pub(super) object_of: FxHashMap<SpecId, Object>,
     pub(super) key_plans: FxHashMap<(Object, KeyClass), Option<PlanId>>,
     /// Languages of the free keys of some classes, by shape.
@@ -74,14 +82,14 @@ pub struct Tables {
     pub(super) narrowed_items: FxHashMap<(PlanId, Array, u32), Option<PlanId>>,
     pub(super) live: super::live::Liveness,
     pub(super) distinct: super::distinct::Distinct,
-    /// The first thing that could not be built; every language that needs it is empty.
-    pub fault: Option<String>,
+    /// What cannot be built is an overrun too: every language that needs it is then empty.
+    pub budget: Budget,
 }
 
 impl Tables {
-    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, plain: bool) -> Self {
+    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, plain: bool, budget: Budget) -> Self {
         Self {
-            specs: Specs::new(Lowering::new(set.clone())),
+            specs: Specs::new(Lowering::new(set.clone(), budget.clone())),
             set,
             strings,
             plain,
@@ -90,6 +98,8 @@ impl Tables {
             numbers: Vec::new(),
             number_of: FxHashMap::default(),
             shapes: Vec::new(),
+            known_keys: 0,
+            names_of: FxHashMap::default(),
             object_of: FxHashMap::default(),
             key_plans: FxHashMap::default(),
             free_of: FxHashMap::default(),
@@ -102,13 +112,39 @@ impl Tables {
             narrowed_items: FxHashMap::default(),
             live: super::live::Liveness::default(),
             distinct: super::distinct::Distinct::default(),
-            fault: None,
+            budget,
         }
     }
 
     /// How much has been built so far, in table entries.
     pub fn size(&self) -> usize {
         self.specs.len() + self.key_plans.len() + self.item_plans.len() + self.plans.len() + self.after.len()
+    }
+
+    /// About the memory held. Languages that other schemas use too are counted by each.
+    pub fn bytes(&self) -> usize {
+        let plans = (self.key_plans.len() + self.item_plans.len() + self.plans.len() * 4) * 64;
+        let narrowed = (self.narrowed_keys.len() + self.narrowed_items.len() + self.after.len()) * 64;
+        let shapes = self.shapes.len() * 256 + self.known_keys * 64;
+        let scalars = (self.languages.len() + self.numbers.len()) * 128 + self.array_shapes.len() * 96;
+        let strings: usize = self.languages.iter().map(|language| language.bytes()).sum();
+        self.specs.bytes() + plans + narrowed + shapes + scalars + strings + self.live.bytes()
+    }
+
+    /// Some liveness was assumed: a document may lead into a dead end, though never end invalid.
+    pub fn is_soft(&self) -> bool {
+        self.live.soft || self.languages.iter().any(|language| language.is_soft())
+    }
+
+    /// What some schema of a formula is, to say where something went wrong.
+    pub(super) fn blame(&mut self, formula: Formula) {
+        if self.specs.lowering.blamed.is_none() {
+            let formulas = &self.specs.lowering.formulas;
+            self.specs.lowering.blamed = formulas.leftmost(formula).and_then(|atom| match *atom {
+                Atom::Schema(schema) | Atom::Keyword(schema, _) | Atom::Contains { schema, .. } => Some(schema),
+                _ => None,
+            });
+        }
     }
 
     pub fn get_plan(&self, id: PlanId) -> &Plan {
@@ -127,9 +163,11 @@ impl Tables {
             // A child that nothing can satisfy decides at once.
             let set = self.set.clone();
             let never = |schemas: &[SchemaId]| schemas.iter().any(|schema| *set.schema(*schema) == Schema::Never);
+            let hopeless: FxHashSet<Atom> =
+                open.iter().filter(|(_, schemas)| never(schemas)).map(|(atom, _)| *atom).collect();
             rest = self.specs.substitute(rest, |atom| match atom {
                 Atom::Contains { .. } => None,
-                _ => open.iter().any(|(other, schemas)| other == atom && never(schemas)).then_some(Formula::FALSE),
+                _ => hopeless.contains(atom).then_some(Formula::FALSE),
             })?;
             let left: FxHashSet<Atom> = self.specs.atoms(rest).into_iter().collect();
             open.retain(|(atom, _)| left.contains(atom));
@@ -137,21 +175,19 @@ impl Tables {
         let must = self.all_valid(children);
         let mut parts = vec![must];
         let mut watched: Vec<SchemaId> = Vec::new();
+        let mut is_watched: FxHashSet<SchemaId> = FxHashSet::default();
         if !open.is_empty() {
-            let mut formulas: Vec<(Atom, Option<Formula>)> = Vec::new();
+            let mut formulas: FxHashMap<Atom, Option<Formula>> = FxHashMap::default();
             for (atom, schemas) in &open {
                 let valid = self.all_valid(schemas);
-                formulas.push((
-                    *atom,
-                    match atom {
-                        Atom::Contains { max: Some(0), .. } => Some(self.specs.lowering.formulas.not(valid)),
-                        Atom::Contains { .. } => None,
-                        _ => Some(valid),
-                    },
-                ));
+                let hope = match atom {
+                    Atom::Contains { max: Some(0), .. } => Some(self.specs.lowering.formulas.not(valid)),
+                    Atom::Contains { .. } => None,
+                    _ => Some(valid),
+                };
+                formulas.entry(*atom).or_insert(hope);
             }
-            let child =
-                |atom: &Atom| formulas.iter().find(|(other, _)| other == atom).and_then(|(_, formula)| *formula);
+            let child = |atom: &Atom| formulas.get(atom).copied().flatten();
             let require = self.specs.get(rest).require;
             parts.push(self.specs.hope(require, true, &child));
         }
@@ -160,11 +196,11 @@ impl Tables {
             return None;
         }
         if !open.is_empty() {
-            let certain = self.specs.lowering.formulas.conjuncts(require);
+            let certain: FxHashSet<Formula> = self.specs.lowering.formulas.conjuncts(require).into_iter().collect();
             for schema in open.iter().flat_map(|(_, schemas)| schemas) {
                 let formula = self.specs.lowering.formulas.atom(Atom::Schema(*schema));
                 let known = certain.contains(&formula) || *self.set.schema(*schema) == Schema::Any;
-                if !known && !watched.contains(schema) {
+                if !known && is_watched.insert(*schema) {
                     watched.push(*schema);
                 }
             }
@@ -174,7 +210,7 @@ impl Tables {
         let value = self.specs.intern(Spec { require, watch });
         // Conditions that only depend on what is certain need no verdict, but a count goes on counting.
         open.retain(|(atom, schemas)| {
-            matches!(atom, Atom::Contains { .. }) || schemas.iter().any(|schema| watched.contains(schema))
+            matches!(atom, Atom::Contains { .. }) || schemas.iter().any(|schema| is_watched.contains(schema))
         });
         let open = open.into_iter().map(|(atom, schemas)| (atom, schemas.into())).collect();
         Some(self.plans.intern(Plan { value, rest, watched: watched.into(), open }))
@@ -229,10 +265,9 @@ impl Tables {
             return *known;
         }
         let Plan { rest, watched, open, .. } = self.plans.get(plan).clone();
-        let holds = |schema: &SchemaId| match watched.iter().position(|watched| watched == schema) {
-            Some(bit) => self.specs.bits.contains(verdicts, bit as u32),
-            None => true,
-        };
+        let places: FxHashMap<SchemaId, u32> =
+            watched.iter().enumerate().map(|(bit, schema)| (*schema, bit as u32)).collect();
+        let holds = |schema: &SchemaId| places.get(schema).is_none_or(|bit| self.specs.bits.contains(verdicts, *bit));
         let mut decided: Vec<(Atom, Atom, Option<Formula>)> = Vec::new();
         for (atom, schemas) in &open {
             let valid = schemas.iter().all(holds);
@@ -248,13 +283,11 @@ impl Tables {
                 _ => decided.push((*atom, *atom, Some(Formula::FALSE))),
             }
         }
-        let decided: Vec<(Atom, Formula)> = decided
+        let decided: FxHashMap<Atom, Formula> = decided
             .into_iter()
             .map(|(atom, next, constant)| (atom, constant.unwrap_or_else(|| self.specs.lowering.formulas.atom(next))))
             .collect();
-        let after = self
-            .specs
-            .substitute(rest, |atom| decided.iter().find(|(other, _)| other == atom).map(|(_, formula)| *formula));
+        let after = self.specs.substitute(rest, |atom| decided.get(atom).copied());
         self.after.insert((plan, verdicts), after);
         after
     }
@@ -266,8 +299,11 @@ impl Tables {
         }
         let Spec { require, watch } = self.specs.get(spec).clone();
         let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.string_expr(*formula)).collect();
-        let require = self.specs.lowering.string_expr(require);
-        let id = self.plain_language(&require, &watch).unwrap_or_else(|| self.language(&require, &watch));
+        let expr = self.specs.lowering.string_expr(require);
+        let id = self.plain_language(&expr, &watch).unwrap_or_else(|| self.language(&expr, &watch));
+        if self.budget.is_spent() {
+            self.blame(require);
+        }
         self.string_of.insert(spec, id);
         id
     }
@@ -285,7 +321,7 @@ impl Tables {
         let language = match self.strings.language(require, watch) {
             Ok(language) => language,
             Err(error) => {
-                self.fault.get_or_insert(error.to_string());
+                self.budget.fail(Overrun::Part(error.to_string()));
                 self.strings.language(&Expr::False, &[]).expect("the empty language needs nothing")
             }
         };
@@ -295,23 +331,39 @@ impl Tables {
 
     /// The verdicts of a language on a text; None if the text is not in it.
     pub(super) fn verdicts_of(&mut self, language: u32, text: &[u8]) -> Option<u32> {
+        self.budget.spend(text.len());
         let language = self.languages[language as usize].clone();
-        let mut dfa = language.lock();
-        let mut state = dfa.start()?;
-        for byte in text {
-            state = dfa.step(state, *byte)?;
+        let end = {
+            let mut dfa = language.lock();
+            let start = dfa.start();
+            let end = start.and_then(|start| text.iter().try_fold(start, |state, byte| dfa.step(state, *byte)));
+            end.filter(|end| dfa.accepts(*end))
+        };
+        self.charge_for(&language);
+        Some(self.string_verdicts_of(&language, end?))
+    }
+
+    /// After a step in a language: its work is charged, and if it has outgrown its memory (so that it seems to be empty
+    /// where it is not), that is an overrun of this schema's, too.
+    pub fn charge_for(&self, language: &StringLanguage) {
+        let work = language.take_work();
+        if work > 0 {
+            self.budget.spend((work / WORK_PER_STEP) as usize + 1);
         }
-        if !dfa.accepts(state) {
-            return None;
+        if let Some(overrun) = language.overrun() {
+            self.budget.fail(Overrun::Part(overrun.to_string()));
         }
-        drop(dfa);
-        Some(self.string_verdicts_of(&language, state))
     }
 
     /// Where a text of a language begins; None if the language is empty.
     pub fn string_start(&self, language: u32) -> Option<StrState> {
         let language = &self.languages[language as usize];
-        if language.is_plain() { Some(StrState { dfa: 0, len: 0 }) } else { language.lock().start() }
+        if language.is_plain() {
+            return Some(StrState { dfa: 0, len: 0 });
+        }
+        let start = language.lock().start();
+        self.charge_for(language);
+        start
     }
 
     /// The verdicts of a language on a text that ends at `at`.
@@ -332,9 +384,10 @@ impl Tables {
         }
         let Spec { require, watch } = self.specs.get(spec).clone();
         let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.number_expr(*formula)).collect();
-        let require = self.specs.lowering.number_expr(require);
-        let language = NumberLanguage::compile(&require, &watch, self.plain).unwrap_or_else(|error| {
-            self.fault.get_or_insert(error.to_string());
+        let expr = self.specs.lowering.number_expr(require);
+        let language = NumberLanguage::compile(&expr, &watch, self.plain).unwrap_or_else(|error| {
+            self.budget.fail(Overrun::Part(error.to_string()));
+            self.blame(require);
             NumberLanguage::compile(&Expr::False, &[], false).expect("no number is easily decided")
         });
         self.numbers.push(Arc::new(language));

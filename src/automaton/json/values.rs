@@ -32,13 +32,20 @@ pub struct Values {
     values: Interner<Kept>,
     /// A list before, a key (a text's number; 0 in arrays) and a value. List `i + 1` is entry `i`.
     lists: Interner<(u32, u32, u32)>,
+    /// Of all texts, arrays and objects together.
+    text_bytes: usize,
 }
 
 impl Values {
     pub const EMPTY: u32 = 0;
 
     pub fn intern(&mut self, value: Kept) -> u32 {
-        self.values.intern(value)
+        let (before, size) = (self.values.len(), value.size());
+        let id = self.values.intern(value);
+        if self.values.len() > before {
+            self.text_bytes += size;
+        }
+        id
     }
 
     pub fn get(&self, value: u32) -> &Kept {
@@ -57,10 +64,6 @@ impl Values {
             at = before;
             Some((key, value))
         })
-    }
-
-    pub fn contains(&self, list: u32, value: u32) -> bool {
-        self.list(list).any(|(_, other)| other == value)
     }
 
     /// The number of a JSON number's text.
@@ -84,13 +87,35 @@ impl Values {
         self.intern(Kept::Object(members.into()))
     }
 
-    pub fn mark(&self) -> (usize, usize) {
-        (self.values.len(), self.lists.len())
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.values.len() * 160 + self.lists.len() * 48 + self.text_bytes
     }
 
-    pub fn forget_since(&mut self, (values, lists): (usize, usize)) {
+    pub fn mark(&self) -> Mark {
+        (self.values.len(), self.lists.len(), self.text_bytes)
+    }
+
+    pub fn forget_since(&mut self, (values, lists, text_bytes): Mark) {
         self.values.truncate(values);
         self.lists.truncate(lists);
+        self.text_bytes = text_bytes;
+    }
+}
+
+/// How many values, lists and bytes there were.
+pub type Mark = (usize, usize, usize);
+
+impl Kept {
+    /// Bytes beside the value itself, twice: it is its own key.
+    fn size(&self) -> usize {
+        2 * match self {
+            Self::Number(number) => number.digits().len(),
+            Self::NumberText(text) | Self::Text(text) => text.len(),
+            Self::Array(items) => items.len() * 4,
+            Self::Object(members) => members.iter().map(|(key, _)| key.len() + 24).sum(),
+            Self::Null | Self::Bool(_) | Self::Fresh => 0,
+        }
     }
 }
 

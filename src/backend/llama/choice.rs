@@ -275,7 +275,9 @@ impl Choice {
                 let next = matcher.mask();
                 // With no room left, what may end here does.
                 let full = room == taken.len();
-                if full || next.iter().all(|token| vocabulary.kind(token) == TokenKind::EndOfGeneration) {
+                if matcher.fault().is_none()
+                    && (full || next.iter().all(|token| vocabulary.kind(token) == TokenKind::EndOfGeneration))
+                {
                     self.ending = Some(FinishReason::Stop);
                 }
                 *mask = Some(next);
@@ -333,6 +335,11 @@ impl Choice {
 
     fn broken(&self, what: &str) -> Failure {
         let place = format!("at token {} (byte {}) of the answer", self.written(), self.outgoing.bytes().len());
+        let matcher = self.constraint.as_ref().and_then(|constraint| constraint.matcher.as_ref());
+        if let Some(overrun) = matcher.and_then(Matcher::fault) {
+            let message = format!("the constraint cannot be enforced any further {place}: {overrun}");
+            return Failure::new(FailureKind::Constraint, message).coded("constraint_too_large");
+        }
         let whose = if self.constraint.is_some() { "the constraint's mask" } else { "the model's output" };
         Failure::new(FailureKind::Internal, format!("{whose} is broken {place}: {what}"))
     }

@@ -145,7 +145,8 @@ impl Parser<'_> {
     /// The bounds of a counted repeat that starts here, and the offset behind it. Numbers saturate.
     fn counted(&self) -> Option<((u32, Option<u32>), usize)> {
         let inner = self.rest().strip_prefix('{')?;
-        let (inner, _) = inner.split_once('}')?;
+        let end = inner.bytes().position(|byte| !byte.is_ascii_digit() && byte != b',')?;
+        let inner = inner[end..].starts_with('}').then_some(&inner[..end])?;
         let number = |digits: &str| {
             let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
             plain.then(|| digits.parse::<u32>().unwrap_or(u32::MAX))

@@ -44,6 +44,8 @@ pub use class::NumberClass;
 
 /// Exponents as written are told apart up to this; constants are far below it ([`crate::schema::decimal::MAX_EXPONENT`]).
 const EXPONENT_CAP: i64 = 1 << 58;
+/// Formulas watched for one number.
+const MAX_WATCHED: usize = 20_000;
 /// With `plain`, exponents are offered only if nothing shorter than this does without (bytes).
 const PLAIN_BYTES: i64 = 40;
 
@@ -75,7 +77,7 @@ pub enum NumberError {
     Divisor(Decimal),
     #[error("{count} different multipleOf for one number, with more combinations of them than can be told apart")]
     Divisors { count: usize },
-    #[error("{count} formulas watched for one number; at most 64 are")]
+    #[error("{count} formulas watched for one number; at most {MAX_WATCHED} are")]
     Watched { count: usize },
     #[error("the conditions on one number need {needed} steps to compile; the limit is {limit}")]
     Work { needed: usize, limit: usize },
@@ -150,7 +152,7 @@ impl NumberLanguage {
     /// # Errors
     /// Formulas beyond what is decided exactly are refused: see [`NumberError`].
     pub fn compile(require: &Expr<NumberAtom>, watch: &[Expr<NumberAtom>], plain: bool) -> Result<Self, NumberError> {
-        if watch.len() > 64 {
+        if watch.len() > MAX_WATCHED {
             return Err(NumberError::Watched { count: watch.len() });
         }
         let line = Line::new(watch.iter().chain([require]))?;
@@ -224,10 +226,9 @@ impl NumberLanguage {
         complete && !no_zero && (self.always || self.holds(&self.require, &state))
     }
 
-    /// Bit i: the text so far, a complete number, satisfies formula i of those watched.
-    pub fn verdicts(&self, state: NumberState) -> u64 {
-        let holds = |formula| u64::from(self.holds(formula, &state));
-        self.watch.iter().enumerate().fold(0, |bits, (i, formula)| bits | holds(formula) << i)
+    /// Which of the watched formulas the text so far, a complete number, satisfies.
+    pub fn verdicts(&self, state: NumberState) -> impl Iterator<Item = bool> + '_ {
+        self.watch.iter().map(move |formula| self.holds(formula, &state))
     }
 
     fn holds(&self, formula: &Formula, state: &NumberState) -> bool {

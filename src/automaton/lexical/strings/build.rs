@@ -40,7 +40,14 @@ pub fn build(
     let mut parts = Parts::new(compile);
     let require = parts.resolve(&require)?;
     let watch = watch.iter().map(|formula| parts.resolve(formula)).collect::<Result<Vec<_>, _>>()?;
-    let top = formula::thresholds(watch.iter().chain([&require])).last().copied().unwrap_or(0);
+    let thresholds = formula::thresholds(watch.iter().chain([&require]));
+    let (lengths, size) = (thresholds.len(), formula::size(&require));
+    if lengths.saturating_mul(size) > MAX_STEPS {
+        let message =
+            format!("{lengths} bounds on the length of one string, in a formula of {size} parts, are too many");
+        return Err(PatternError::new(0, message));
+    }
+    let top = thresholds.last().copied().unwrap_or(0);
     let (segments, conditions) = formula::segments(&require);
     let rule = Rule { segments, conditions, watch, top };
     let patterns = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
@@ -71,16 +78,32 @@ fn filter(
     let mut patterns: Vec<Subset> = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
     let mut machines: Vec<Machine> = parts.machines.into_iter().map(Machine::new).collect();
     parts.lists.iter_mut().for_each(|list| list.sort_unstable());
+    let (count, size) = (texts.len(), formula::size(&resolved));
+    let mut spent = count.saturating_mul(size) > MAX_STEPS;
     texts.retain(|text| {
-        resolved.eval(&mut |atom| match atom {
-            Atom::Length(bounds) => bounds.contains(text.chars().count().try_into().unwrap_or(u32::MAX)),
-            Atom::Part(Part::Literals(list)) => parts.lists[*list as usize].binary_search(text).is_ok(),
-            Atom::Part(Part::Pattern(k)) => patterns[*k as usize].matches(text),
-            Atom::Part(Part::Machine(k)) => machines[*k as usize].matches(text),
-        })
+        !spent
+            && resolved.eval(&mut |atom| match atom {
+                Atom::Length(bounds) => bounds.contains(text.chars().count().try_into().unwrap_or(u32::MAX)),
+                Atom::Part(Part::Literals(list)) => parts.lists[*list as usize].binary_search(text).is_ok(),
+                Atom::Part(Part::Pattern(k)) => {
+                    patterns[*k as usize].matches(text, MAX_STEPS as u64).unwrap_or_else(|| {
+                        spent = true;
+                        false
+                    })
+                }
+                Atom::Part(Part::Machine(k)) => machines[*k as usize].matches(text),
+            })
     });
+    if spent {
+        let message =
+            format!("{count} texts, held against a formula of {size} parts, take more than {MAX_STEPS} steps");
+        return Err(PatternError::new(0, message));
+    }
     Ok(texts)
 }
+
+/// Steps that building a language may take beside its patterns' automata.
+const MAX_STEPS: usize = 5_000_000;
 
 /// The components that formulas need, numbered.
 struct Parts<'a> {

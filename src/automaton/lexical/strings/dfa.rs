@@ -4,6 +4,8 @@
 //! not been worked out. So a step is one look-up in the common case; only a language with length bounds adds a counter,
 //! which decides by two numbers per state unless a bound is near.
 
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
 use rustc_hash::FxHashMap;
 
 use super::super::expr::Expr;
@@ -11,7 +13,7 @@ use super::formula::{self, Atom, Condition, Segment};
 use super::literals::is_lead;
 use super::nfa::{Measure, NEVER};
 use super::product::Product;
-use super::{Overrun, StrState, Verdicts};
+use super::{Overrun, Signs, StrState, Verdicts};
 
 /// A cell whose target accepts nothing.
 const DEAD: u32 = u32::MAX - 1;
@@ -66,6 +68,8 @@ impl Table {
         self.rows.len() * 4 + self.cells.len() * 16
     }
 }
+/// Steps that one walk may take. A step is a thread of a pattern that is moved, some 5 to 10 nanoseconds.
+const MAX_STEPS: u64 = 15_000_000;
 
 /// What a language demands and reports. Immutable.
 #[derive(Debug)]
@@ -104,8 +108,9 @@ pub struct StringDfa {
     table: Table,
     pub(super) rule: Rule,
     pub(super) memo: Memo,
-    pub(super) soft: bool,
-    overrun: Option<Overrun>,
+    pub(super) signs: Arc<Signs>,
+    /// Steps before this walk, and how many it has taken without reading patterns.
+    walk: (u64, u64),
     plain: bool,
 }
 
@@ -114,7 +119,7 @@ impl StringDfa {
         let memo = Memo { measures: vec![Vec::new(); rule.conditions.len()], ..Memo::default() };
         let plain = rule.is_plain();
         let table = Table::new(product.classes());
-        let mut dfa = Self { product, table, rule, memo, soft: false, overrun: None, plain };
+        let mut dfa = Self { product, table, rule, memo, signs: Arc::default(), walk: (0, 0), plain };
         dfa.cover_new_states();
         dfa
     }
@@ -177,12 +182,50 @@ impl StringDfa {
 
     /// Whether some liveness was assumed because the search for it took too long: then a state may be a dead end.
     pub fn is_soft(&self) -> bool {
-        self.soft
+        self.signs.soft.load(Relaxed)
     }
 
-    /// Set once the language has outgrown its memory; from then on steps that lead to new states are refused.
+    pub(super) fn turn_soft(&self) {
+        self.signs.soft.store(true, Relaxed);
+    }
+
+    /// Set once the language has outgrown its memory, or a walk its steps; from then on steps that lead to new states
+    /// are refused.
     pub fn overrun(&self) -> Option<Overrun> {
-        self.overrun
+        self.signs.overrun.get().copied()
+    }
+
+    /// Texts of any length are in the language. False also where that is not plain to see.
+    pub fn is_endless(&mut self) -> bool {
+        let open: Vec<usize> = self
+            .rule
+            .segments
+            .iter()
+            .filter(|segment| segment.last.is_none())
+            .map(|segment| segment.condition)
+            .collect();
+        open.into_iter().any(|condition| self.measure(condition, 0).stretch != NEVER)
+    }
+
+    /// A new walk begins.
+    pub(super) fn refill(&mut self) {
+        self.walk = (self.product.work(), 0);
+    }
+
+    /// Counts steps of this walk that read no pattern.
+    pub(super) fn spend(&mut self, steps: usize) {
+        self.walk.1 += steps as u64;
+        self.signs.work.fetch_add(steps as u64, Relaxed);
+    }
+
+    /// Steps of this walk so far.
+    pub(super) fn spent(&self) -> u64 {
+        self.product.work() - self.walk.0 + self.walk.1
+    }
+
+    /// The walk has taken all its steps: searches give up, and new states are an overrun.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent() > MAX_STEPS
     }
 
     /// Number of states met so far, and about the memory held, in bytes.
@@ -205,10 +248,15 @@ impl StringDfa {
         match self.table.get(state, class) {
             DEAD => None,
             UNKNOWN => {
-                if self.overrun.is_some() {
+                if self.is_spent() {
+                    self.overrun_now();
+                }
+                if self.overrun().is_some() {
                     return None;
                 }
+                let before = self.product.work();
                 let target = self.product.edge(state, class);
+                self.signs.work.fetch_add(self.product.work() - before, Relaxed);
                 self.table.set(state, class, target.map_or(DEAD, |target| target | UNVERIFIED));
                 self.cover_new_states();
                 target
@@ -248,8 +296,19 @@ impl StringDfa {
         self.memo.easy.resize(states, 0);
         self.memo.measures.iter_mut().for_each(|of| of.resize(states, None));
         let (states, bytes) = self.size();
-        if bytes > MAX_BYTES || states >= UNVERIFIED as usize {
-            self.overrun = Some(Overrun { states, bytes });
+        self.signs.bytes.store(bytes, Relaxed);
+        if bytes > MAX_BYTES / 2 {
+            self.signs.worn.store(true, Relaxed);
         }
+        if bytes > MAX_BYTES || states >= UNVERIFIED as usize {
+            self.overrun_now();
+        }
+    }
+
+    #[cold]
+    fn overrun_now(&self) {
+        let (states, bytes) = self.size();
+        self.signs.worn.store(true, Relaxed);
+        self.signs.overrun.get_or_init(|| Overrun { states, bytes, steps: self.spent() });
     }
 }

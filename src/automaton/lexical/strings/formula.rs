@@ -4,6 +4,10 @@
 //! constant, so a formula falls into [`Segment`]s, each with a condition over patterns and literals alone. Most formulas
 //! have one segment that is not false.
 
+use std::hash::{BuildHasher, Hash};
+
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+
 use super::super::expr::Expr;
 use super::product::{Part, Product};
 use super::{
@@ -73,6 +77,15 @@ pub fn segments(formula: &Expr<Atom>) -> (Vec<Segment>, Vec<Condition>) {
     (segments, conditions)
 }
 
+/// How many parts a formula has.
+pub fn size<A>(formula: &Expr<A>) -> usize {
+    match formula {
+        Expr::True | Expr::False | Expr::Atom(_) => 1,
+        Expr::And(parts) | Expr::Or(parts) | Expr::One(parts) => 1 + parts.iter().map(size).sum::<usize>(),
+        Expr::Not(part) => 1 + size(part),
+    }
+}
+
 /// The formula with every atom replaced.
 pub fn map<A, B>(formula: &Expr<A>, atom: &mut impl FnMut(&A) -> Expr<B>) -> Expr<B> {
     let mut all = |parts: &[Expr<A>]| parts.iter().map(|part| map(part, atom)).collect();
@@ -88,53 +101,64 @@ pub fn map<A, B>(formula: &Expr<A>, atom: &mut impl FnMut(&A) -> Expr<B>) -> Exp
 }
 
 /// An equivalent formula without constants inside, double negations or nested conjunctions.
-pub fn simplify<A: Clone + PartialEq>(formula: &Expr<A>) -> Expr<A> {
+pub fn simplify<A: Clone + PartialEq + Hash>(formula: &Expr<A>) -> Expr<A> {
     match formula {
         Expr::True | Expr::False | Expr::Atom(_) => formula.clone(),
         Expr::Not(part) => negation(simplify(part)),
         Expr::And(parts) => {
-            let mut kept: Vec<Expr<A>> = Vec::new();
+            let mut kept = Distinct::default();
             for part in parts.iter().map(simplify) {
                 match part {
                     Expr::True => {}
                     Expr::False => return Expr::False,
-                    Expr::And(inner) => inner.into_iter().for_each(|part| push_new(&mut kept, part)),
-                    part => push_new(&mut kept, part),
+                    Expr::And(inner) => inner.into_iter().for_each(|part| kept.push(part)),
+                    part => kept.push(part),
                 }
             }
-            if kept.len() == 1 {
-                kept.remove(0)
-            } else if kept.is_empty() {
-                Expr::True
-            } else {
-                Expr::And(kept)
-            }
+            kept.join(Expr::True, Expr::And)
         }
         Expr::Or(parts) => {
-            let mut kept: Vec<Expr<A>> = Vec::new();
+            let mut kept = Distinct::default();
             for part in parts.iter().map(simplify) {
                 match part {
                     Expr::False => {}
                     Expr::True => return Expr::True,
-                    Expr::Or(inner) => inner.into_iter().for_each(|part| push_new(&mut kept, part)),
-                    part => push_new(&mut kept, part),
+                    Expr::Or(inner) => inner.into_iter().for_each(|part| kept.push(part)),
+                    part => kept.push(part),
                 }
             }
-            if kept.len() == 1 {
-                kept.remove(0)
-            } else if kept.is_empty() {
-                Expr::False
-            } else {
-                Expr::Or(kept)
-            }
+            kept.join(Expr::False, Expr::Or)
         }
         Expr::One(parts) => one(parts.iter().map(simplify).collect()),
     }
 }
 
-fn push_new<A: PartialEq>(parts: &mut Vec<Expr<A>>, part: Expr<A>) {
-    if !parts.contains(&part) {
-        parts.push(part);
+/// Operands, each once.
+struct Distinct<A> {
+    parts: Vec<Expr<A>>,
+    hashes: FxHashSet<u64>,
+}
+
+impl<A> Default for Distinct<A> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), hashes: FxHashSet::default() }
+    }
+}
+
+impl<A: PartialEq + Hash> Distinct<A> {
+    fn push(&mut self, part: Expr<A>) {
+        // Only what has a known hash needs to be looked for.
+        if self.hashes.insert(FxBuildHasher.hash_one(&part)) || !self.parts.contains(&part) {
+            self.parts.push(part);
+        }
+    }
+
+    fn join(mut self, neutral: Expr<A>, all: impl FnOnce(Vec<Expr<A>>) -> Expr<A>) -> Expr<A> {
+        match self.parts.len() {
+            0 => neutral,
+            1 => self.parts.remove(0),
+            _ => all(self.parts),
+        }
     }
 }
 
@@ -147,7 +171,7 @@ fn negation<A>(formula: Expr<A>) -> Expr<A> {
     }
 }
 
-fn one<A: Clone + PartialEq>(mut parts: Vec<Expr<A>>) -> Expr<A> {
+fn one<A: Clone + PartialEq + Hash>(mut parts: Vec<Expr<A>>) -> Expr<A> {
     parts.retain(|part| *part != Expr::False);
     let certain = parts.iter().filter(|part| **part == Expr::True).count();
     parts.retain(|part| *part != Expr::True);
@@ -261,7 +285,7 @@ pub fn merge_literals(formula: &Expr<StringAtom>) -> Expr<StringAtom> {
     match formula {
         Expr::True | Expr::False | Expr::Atom(_) => formula.clone(),
         Expr::And(parts) => Expr::And(all(parts)),
-        Expr::One(parts) => Expr::One(all(parts)),
+        Expr::One(parts) => of_one_list(parts).unwrap_or_else(|| Expr::One(all(parts))),
         Expr::Not(part) => Expr::Not(Box::new(merge_literals(part))),
         Expr::Or(parts) => {
             let (mut texts, mut others): (Vec<Box<str>>, Vec<_>) = (Vec::new(), Vec::new());
@@ -277,4 +301,20 @@ pub fn merge_literals(formula: &Expr<StringAtom>) -> Expr<StringAtom> {
             if others.len() == 1 { others.remove(0) } else { Expr::Or(others) }
         }
     }
+}
+
+/// `oneOf` constants as the enumeration of those that stand in one list alone.
+fn of_one_list(parts: &[Expr<StringAtom>]) -> Option<Expr<StringAtom>> {
+    let mut lists: FxHashMap<&str, (usize, bool)> = FxHashMap::default();
+    for (number, part) in parts.iter().enumerate() {
+        let Expr::Atom(StringAtom::Literals(texts)) = part else { return None };
+        for text in texts.iter() {
+            let (list, once) = lists.entry(text).or_insert((number, true));
+            *once &= *list == number;
+        }
+    }
+    let mut texts: Vec<Box<str>> =
+        lists.iter().filter(|(_, (_, once))| *once).map(|(text, _)| (*text).into()).collect();
+    texts.sort_unstable();
+    Some(Expr::Atom(StringAtom::Literals(texts.into())))
 }

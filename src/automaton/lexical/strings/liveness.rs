@@ -23,6 +23,9 @@ use super::{Shape, StrState};
 const SEARCH_BUDGET: usize = 20_000;
 const SOFT_BUDGET: usize = 100;
 
+/// Steps that one search may take.
+const SEARCH_STEPS: u64 = 3_000_000;
+
 /// States that the search for universality may visit: beyond, the answer is no.
 const UNIVERSAL_BUDGET: usize = 300;
 
@@ -50,6 +53,7 @@ impl StringDfa {
         let mut queue = BinaryHeap::from([(Reverse(0), 0, root)]);
         let mut best: Option<(u32, u32)> = None;
         let mut left = self.search_budget();
+        let most = self.spent() + SEARCH_STEPS;
         while let Some((Reverse(promise), distance, state)) = queue.pop() {
             if best.is_some_and(|(total, _)| total <= promise) {
                 break;
@@ -76,8 +80,9 @@ impl StringDfa {
                 None => {}
             }
             left -= 1;
-            if left == 0 || self.overrun().is_some() {
-                self.soft = true;
+            self.spend(self.product.classes());
+            if left == 0 || self.spent() > most || self.is_spent() || self.overrun().is_some() {
+                self.turn_soft();
                 self.memo.measures[condition][root as usize] = Some(Measure::ALL);
                 return Measure::ALL;
             }
@@ -98,7 +103,7 @@ impl StringDfa {
     }
 
     fn search_budget(&self) -> usize {
-        if self.soft { SOFT_BUDGET } else { SEARCH_BUDGET }
+        if self.is_soft() { SOFT_BUDGET } else { SEARCH_BUDGET }
     }
 
     /// Remembers what a search has found, for the root and for the states on the way to the goal.
@@ -173,6 +178,7 @@ impl StringDfa {
         let mut seen = FxHashSet::from_iter([(root, len)]);
         let mut path = vec![(root, len, 0)];
         let budget = self.search_budget();
+        let most = self.spent() + SEARCH_STEPS;
         while let Some((state, len, class)) = path.last_mut() {
             let (from, at, now) = (*state, *len, *class);
             if now == self.product.classes() {
@@ -181,15 +187,18 @@ impl StringDfa {
                 continue;
             }
             *class += 1;
+            self.spend(1);
             let Some(target) = self.edge(from, now) else { continue };
             let at = self.longer(at, self.product.cheapest[now]);
             let answer = match self.memo.exact.get(&(target, at)) {
                 Some(&answer) => Some(answer),
                 None => self.decide(target, at),
             };
-            let spent = seen.len() > budget || self.overrun().is_some();
+            let spent = seen.len() > budget || self.spent() > most || self.is_spent() || self.overrun().is_some();
             if answer == Some(true) || spent {
-                self.soft |= spent && answer != Some(true);
+                if answer != Some(true) {
+                    self.turn_soft();
+                }
                 self.memo.exact.extend(path.iter().map(|&(state, len, _)| ((state, len), true)));
                 return true;
             }
@@ -234,6 +243,7 @@ impl StringDfa {
                 if !self.product.continues_utf8(state, class) {
                     continue;
                 }
+                self.spend(1);
                 let target = self.edge(state, class).filter(|_| seen.len() <= UNIVERSAL_BUDGET);
                 let target = target.filter(|&target| self.measure(condition, target).min != NEVER);
                 let Some(target) = target else {

@@ -44,7 +44,10 @@ mod utf8;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 pub use cache::StringCache;
 pub use dfa::StringDfa;
@@ -131,12 +134,28 @@ impl Verdicts {
     }
 }
 
-/// A language outgrew the memory that one language may take.
+/// A language outgrew the memory that one language may take, or the work that it may take at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the automaton of a string constraint has grown to {states} states and {bytes} bytes, more than it may take")]
+#[error(
+    "the automaton of a string constraint has grown to {states} states and {bytes} bytes and took {steps} steps at \
+     once, more than it may take"
+)]
 pub struct Overrun {
     pub states: usize,
     pub bytes: usize,
+    pub steps: u64,
+}
+
+/// What may be asked of a language without waiting for a walk to end.
+#[derive(Debug, Default)]
+struct Signs {
+    soft: AtomicBool,
+    /// It has grown so far that whoever begins anew should have a fresh one.
+    worn: AtomicBool,
+    bytes: AtomicUsize,
+    /// Steps that nobody was charged for yet.
+    work: AtomicU64,
+    overrun: OnceLock<Overrun>,
 }
 
 /// A compiled language, shared by all that use it.
@@ -144,12 +163,39 @@ pub struct Overrun {
 pub struct StringLanguage {
     plain: bool,
     watched: usize,
+    signs: Arc<Signs>,
     dfa: Mutex<StringDfa>,
 }
 
 impl StringLanguage {
     fn new(dfa: StringDfa) -> Self {
-        Self { plain: dfa.is_plain(), watched: dfa.rule.watch.len(), dfa: Mutex::new(dfa) }
+        let (plain, watched, signs) = (dfa.is_plain(), dfa.rule.watch.len(), Arc::clone(&dfa.signs));
+        Self { plain, watched, signs, dfa: Mutex::new(dfa) }
+    }
+
+    /// See [`StringDfa::is_soft`].
+    pub fn is_soft(&self) -> bool {
+        self.signs.soft.load(Relaxed)
+    }
+
+    /// It has grown so far that whoever begins anew should have a fresh one.
+    pub fn is_worn(&self) -> bool {
+        self.signs.worn.load(Relaxed)
+    }
+
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.signs.bytes.load(Relaxed)
+    }
+
+    /// Steps that were taken since this was asked last, by anybody.
+    pub fn take_work(&self) -> u64 {
+        if self.signs.work.load(Relaxed) == 0 { 0 } else { self.signs.work.swap(0, Relaxed) }
+    }
+
+    /// See [`StringDfa::overrun`].
+    pub fn overrun(&self) -> Option<Overrun> {
+        self.signs.overrun.get().copied()
     }
 
     /// Whether every string is allowed and nothing is watched: then the automaton need not be asked.
@@ -162,14 +208,12 @@ impl StringLanguage {
         self.watched
     }
 
-    /// Whether it has outgrown its memory, as far as can be told without waiting.
-    fn is_worn(&self) -> bool {
-        self.dfa.try_lock().is_ok_and(|dfa| dfa.overrun().is_some())
-    }
-
     /// The automaton. It grows as it is walked, so walks of one language exclude each other; hold the guard for a walk.
+    /// What one walk may cost is bounded; a new one begins here.
     pub fn lock(&self) -> StringDfaGuard<'_> {
-        self.dfa.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut dfa = self.dfa.lock().unwrap_or_else(PoisonError::into_inner);
+        dfa.refill();
+        dfa
     }
 }
 

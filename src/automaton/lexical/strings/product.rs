@@ -46,6 +46,8 @@ pub struct Product {
     tuples: Vec<u32>,
     index: HashTable<u32>,
     scratch: Vec<u32>,
+    /// Components that were moved.
+    moved: u64,
 }
 
 impl Product {
@@ -78,6 +80,7 @@ impl Product {
             tuples: Vec::new(),
             index: HashTable::new(),
             scratch: Vec::new(),
+            moved: 0,
         };
         product.assign_classes(&starts);
         product.scratch.extend([BETWEEN, product.literals.start()]);
@@ -141,6 +144,7 @@ impl Product {
         let byte = self.cheapest[class];
         let from = state as usize * self.width;
         let node = self.utf8.step(self.utf8_node(state), byte)?;
+        self.moved += self.width as u64;
         self.scratch.clear();
         self.scratch.push(if node == DONE { BETWEEN } else { node + 1 });
         self.scratch.push(self.literals.step(self.tuples[from + 1], byte));
@@ -219,6 +223,11 @@ impl Product {
     pub fn tails(&self, state: u32, list: u32) -> impl Iterator<Item = &[u8]> {
         let node = self.tuple(state)[1];
         (node != OUTSIDE).then(|| self.literals.tails(node, list)).into_iter().flatten()
+    }
+
+    /// How much was read so far: components and threads of patterns that were moved.
+    pub fn work(&self) -> u64 {
+        self.moved + self.patterns.iter().map(Subset::work).sum::<u64>()
     }
 
     /// Approximate memory held, in bytes.

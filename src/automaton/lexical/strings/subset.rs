@@ -76,6 +76,8 @@ pub struct Subset {
     start: u32,
     /// Emptied work lists for the next step.
     spare: Vec<Work>,
+    /// Threads that were moved or followed.
+    work: u64,
 }
 
 /// What a closure under moves without reading works on.
@@ -99,6 +101,7 @@ impl Subset {
             starts: FxHashMap::default(),
             start: DEAD,
             spare: Vec::new(),
+            work: 0,
         };
         subset.duty(Duty { need: Need::Nothing, ahead: Vec::new() });
         subset.add(&[]);
@@ -155,10 +158,21 @@ impl Subset {
         self.threads.len() * size_of::<Thread>() + self.ends.len() * 12 + self.duties.len() * 64
     }
 
-    /// Whether the text is in the language.
-    pub fn matches(&mut self, text: &str) -> bool {
-        let end = text.bytes().fold(self.start, |state, byte| self.step(state, byte));
-        self.accepts(end)
+    /// How many threads were moved so far: what the steps have cost.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// Whether the text is in the language; `None` once all that was ever asked has cost more than `most`.
+    pub fn matches(&mut self, text: &str, most: u64) -> Option<bool> {
+        let mut state = self.start;
+        for byte in text.bytes() {
+            if self.work > most {
+                return None;
+            }
+            state = self.step(state, byte);
+        }
+        Some(self.accepts(state))
     }
 
     /// The state behind one more byte.
@@ -172,6 +186,7 @@ impl Subset {
         let mut work = self.spare.pop().unwrap_or_default();
         let mut moved: Vec<(u32, Option<u32>)> = Vec::new();
         let phases: &[bool] = if nfa.behinds.is_empty() { &[false] } else { &[true, false] };
+        self.work += 1 + self.span(state).len() as u64;
         for &behinds in phases {
             for i in self.span(state) {
                 let thread = self.threads[i];
@@ -249,6 +264,7 @@ impl Subset {
         let mut marks = 0;
         work.todo.push((entry, duty));
         while let Some((state, duty)) = work.todo.pop() {
+            self.work += 1;
             if !work.seen.insert((state, duty)) {
                 continue;
             }

@@ -1,0 +1,4 @@
+//! See `targets::walk`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| espalier_fuzz::targets::walk(data));
