@@ -518,7 +518,8 @@ impl Search<'_> {
     }
 
     fn value_of(&mut self, require: Formula) -> Option<Text> {
-        if require == Formula::FALSE || self.machine.budget().is_half_spent() || !self.machine.tables.inhabited(require) {
+        if require == Formula::FALSE || self.machine.budget().is_half_spent() || !self.machine.tables.inhabited(require)
+        {
             return None;
         }
         let spec = self.machine.tables.specs.intern(Spec::only(require));

@@ -100,11 +100,16 @@ pub fn map<A, B>(formula: &Expr<A>, atom: &mut impl FnMut(&A) -> Expr<B>) -> Exp
     }
 }
 
-/// An equivalent formula without constants inside, double negations or nested conjunctions.
+/// An equivalent formula without constants inside, nested conjunctions, or negations but of atoms and of [`Expr::One`].
 pub fn simplify<A: Clone + PartialEq + Hash>(formula: &Expr<A>) -> Expr<A> {
     match formula {
         Expr::True | Expr::False | Expr::Atom(_) => formula.clone(),
-        Expr::Not(part) => negation(simplify(part)),
+        Expr::Not(part) => match &**part {
+            Expr::And(parts) => simplify(&Expr::Or(parts.iter().cloned().map(negation).collect())),
+            Expr::Or(parts) => simplify(&Expr::And(parts.iter().cloned().map(negation).collect())),
+            Expr::Not(part) => simplify(part),
+            part => negation(simplify(part)),
+        },
         Expr::And(parts) => {
             let mut kept = Distinct::default();
             for part in parts.iter().map(simplify) {
