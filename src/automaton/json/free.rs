@@ -8,38 +8,59 @@ use super::{
 };
 use crate::automaton::lexical::{Expr, StringAtom};
 
-impl Tables {
-    /// Which of a shape's patterns a free key may match together. With many patterns, not all combinations are given.
-    pub(super) fn free_classes(&mut self, shape: &Shape) -> Vec<Vec<bool>> {
-        let count = shape.patterns.len();
-        if count > MAX_COMBINED_PATTERNS {
-            self.live.soft = true;
-            let single = |index: usize| (0..count).map(|other| other == index).collect();
-            return [vec![false; count]].into_iter().chain((0..count).map(single)).collect();
-        }
-        // Those that match little first: most keys do.
-        let mut words: Vec<u32> = (0..1 << count).collect();
-        words.sort_by_key(|word| word.count_ones());
-        words.iter().map(|word| (0..count).map(|bit| word >> bit & 1 == 1).collect()).collect()
-    }
+/// More patterns than this are not tried in all combinations to find a key.
+const MAX_TRIED_PATTERNS: usize = 8;
 
-    /// Some free key matches exactly these patterns of a shape.
-    pub(super) fn is_free_class(&mut self, shape: u32, matches: &[bool]) -> bool {
-        if matches.len() > MAX_COMBINED_PATTERNS {
+impl Tables {
+    /// Some free key matches just such patterns of a shape as `fits` wants. With more than [`MAX_TRIED_PATTERNS`] the
+    /// answer is yes.
+    pub(super) fn any_free_class(&mut self, shape: u32, fits: &mut impl FnMut(&mut Self, &[bool]) -> bool) -> bool {
+        let count = self.shapes[shape as usize].patterns.len();
+        if count > MAX_TRIED_PATTERNS {
+            self.live.soft = true;
             return true;
         }
-        let count = self.shapes[shape as usize].names.len();
-        let class = matches.iter().enumerate().fold(0, |word, (bit, matched)| word | u32::from(*matched) << bit);
-        if class == 0 && count == 0 {
+        // Those that match little first: most keys do.
+        let mut classes: Vec<u32> = (0..1 << count).collect();
+        classes.sort_by_key(|class| class.count_ones());
+        classes.into_iter().any(|class| {
+            let matches: Vec<bool> = (0..count).map(|bit| class >> bit & 1 == 1).collect();
+            fits(self, &matches) && self.has_free_key(shape, class, &matches)
+        })
+    }
+
+    /// Some free key, of a name that all schemas of names that must hold admit, matches exactly these patterns.
+    fn has_free_key(&mut self, shape: u32, class: u32, matches: &[bool]) -> bool {
+        let object = self.shapes[shape as usize].clone();
+        if class == 0 && object.names.is_empty() {
             // Keys without a pattern's mark abound.
             return true;
         }
-        if count + matches.len() > MAX_COMBINED_PATTERNS {
-            return true;
+        if let Some(known) = self.has_free_key.get(&(shape, class)) {
+            return *known;
         }
-        // Whatever the names' schemas say of it, beside those that must hold.
-        let classes = (0..1u32 << count).fold(0u32, |set, names| set | 1 << (names << matches.len() | class));
-        self.free_language(shape, classes).is_some()
+        let atoms = self.class_atoms(&object);
+        let (patterns, _) = atoms.split_at(matches.len());
+        let literals = patterns.iter().zip(matches).map(|(atom, matched)| literal(atom, *matched)).collect();
+        let require = self.free_requirement(&object, &atoms, Expr::And(literals));
+        let language = self.language(&require, &[]);
+        let any = self.string_start(language).is_some();
+        self.has_free_key.insert((shape, class), any);
+        any
+    }
+
+    /// A condition on keys, for those that nobody names and whose names are admitted.
+    fn free_requirement(
+        &self,
+        shape: &Shape,
+        atoms: &[Expr<StringAtom>],
+        condition: Expr<StringAtom>,
+    ) -> Expr<StringAtom> {
+        let known = shape.known.iter().map(|known| String::from_utf8_lossy(&known.key).into());
+        let known = Expr::Atom(StringAtom::Literals(known.collect()));
+        let hard = shape.names.iter().zip(&atoms[shape.patterns.len()..]).filter(|((_, hard), _)| *hard);
+        let hard = hard.map(|(_, atom)| atom.clone());
+        Expr::And(hard.chain([condition, Expr::Not(Box::new(known))]).collect())
     }
 
     /// The language of the free keys in a set of classes: bit sets over a shape's patterns and names. None: there are
@@ -51,23 +72,20 @@ impl Tables {
         let object = self.shapes[shape as usize].clone();
         let atoms = self.class_atoms(&object);
         let class = |class: u32| {
-            let literal = |(bit, atom): (usize, &Expr<StringAtom>)| match class >> bit & 1 {
-                1 => atom.clone(),
-                _ => Expr::Not(Box::new(atom.clone())),
-            };
-            Expr::And(atoms.iter().enumerate().map(literal).collect())
+            let literals = atoms.iter().enumerate().map(|(bit, atom)| literal(atom, class >> bit & 1 == 1));
+            Expr::And(literals.collect())
         };
         let chosen = (0..1u32 << atoms.len()).filter(|bits| classes >> bits & 1 == 1).map(class).collect();
-        let known = object.known.iter().map(|known| String::from_utf8_lossy(&known.key).into());
-        let known = Expr::Atom(StringAtom::Literals(known.collect()));
-        let hard = object.names.iter().zip(&atoms[object.patterns.len()..]).filter(|((_, hard), _)| *hard);
-        let hard = hard.map(|(_, atom)| atom.clone());
-        let require = Expr::And(hard.chain([Expr::Or(chosen), Expr::Not(Box::new(known))]).collect());
+        let require = self.free_requirement(&object, &atoms, Expr::Or(chosen));
         let language = self.key_language(&object, require);
         let language = self.string_start(language).map(|_| language);
         self.free_of.insert((shape, classes), language);
         language
     }
+}
+
+fn literal(atom: &Expr<StringAtom>, truth: bool) -> Expr<StringAtom> {
+    if truth { atom.clone() } else { Expr::Not(Box::new(atom.clone())) }
 }
 
 impl Machine {

@@ -204,9 +204,10 @@ impl Tables {
                 total += 1;
             }
         }
+        // A key that is wanted anyway may be the one that violates; whether it must be another one matters only where the
+        // count is tight, and is not looked into.
+        self.live.soft |= max.is_some_and(|max| max - max.min(total) < violated.len() as u32);
         for at in violated {
-            // A key that is wanted anyway may be the one that violates; whether it must be another one matters only
-            // where the count is tight, and is not looked into.
             if !self.any_key_feasible(&outlook, Some(at)) {
                 return false;
             }
@@ -265,9 +266,8 @@ impl Tables {
             if shape.free == FreeKeys::None {
                 return false;
             }
-            return self.free_classes(shape).iter().any(|matches| {
-                self.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None)
-                    && self.is_free_class(point.object.shape, matches)
+            return self.any_free_class(point.object.shape, &mut |tables, matches| {
+                tables.value_feasible(shape, valid, &KeyFacts { key: None, matches }, violating, None)
             });
         };
         let known = &shape.known[index as usize];

@@ -73,6 +73,8 @@ pub struct Tables {
     pub(super) key_plans: FxHashMap<(Object, KeyClass), Option<PlanId>>,
     /// Languages of the free keys of some classes, by shape.
     pub(super) free_of: FxHashMap<(u32, u32), Option<u32>>,
+    /// Whether there are free keys of a class, by shape.
+    pub(super) has_free_key: FxHashMap<(u32, u32), bool>,
     pub array_shapes: Vec<ArrayShape>,
     pub(super) array_of: FxHashMap<SpecId, Array>,
     pub(super) item_plans: FxHashMap<(Array, u32), Option<PlanId>>,
@@ -103,6 +105,7 @@ impl Tables {
             object_of: FxHashMap::default(),
             key_plans: FxHashMap::default(),
             free_of: FxHashMap::default(),
+            has_free_key: FxHashMap::default(),
             array_shapes: Vec::new(),
             array_of: FxHashMap::default(),
             item_plans: FxHashMap::default(),
