@@ -10,9 +10,11 @@
 //! Cost: a mask inside a string that may hold any text is a copy of a set and a short walk behind its closing quote;
 //! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
 
+mod numbers;
 mod pack;
 mod program;
 mod strings;
+mod text;
 mod trail;
 mod walk;
 

@@ -321,11 +321,12 @@ impl Tables {
         let Spec { require, watch } = self.specs.get(spec).clone();
         let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.number_expr(*formula)).collect();
         let require = self.specs.lowering.number_expr(require);
-        let language = NumberLanguage::compile(&require, &watch, self.plain_numbers).unwrap_or_else(|error| {
+        let numbers = self.strings.numbers();
+        let language = numbers.language(&require, &watch, self.plain_numbers).unwrap_or_else(|error| {
             self.fault.get_or_insert(error.to_string());
-            NumberLanguage::compile(&Expr::False, &[], false).expect("no number is easily decided")
+            numbers.language(&Expr::False, &[], false).expect("no number is easily decided")
         });
-        self.numbers.push(Arc::new(language));
+        self.numbers.push(language);
         let id = self.numbers.len() as u32 - 1;
         self.number_of.insert(spec, id);
         id
