@@ -38,6 +38,8 @@ pub struct BodyTokens {
     /// Those of them that cross more than one quote after that, with all that comes after `node`: they may end another
     /// key, which depends on the first, and where that matters are read byte by byte.
     pub winding: Vec<(TokenId, Box<[u8]>)>,
+    /// The texts in `contents` behind which some token may end the container that the string stands in.
+    pub closing: Vec<u32>,
     /// The least and the greatest number of code points of the tokens inside, `node`'s included.
     span: (u16, u16),
     /// Code points before and at `node`.
@@ -206,11 +208,27 @@ impl<'a> Found<'a> {
 
     fn finish(self, tree: Tree, read: u16, forest: &Forest) -> BodyTokens {
         let Self { inside, escaped, texts, by_content, winding } = self;
+        let closes = |(_, tokens): &(_, Endings)| tokens.iter().any(|(_, rest)| may_close(rest));
+        let closing = (0..texts.len()).filter(|index| closes(&texts[*index])).map(|index| index as u32).collect();
         let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
         let contents =
             texts.into_iter().map(|(text, tokens)| Content { text, after: TokenTrie::new(tokens.into_iter()) });
         let (contents, span) = (contents.collect(), forest.text(tree).span(&inside));
         let inside = Inside::new(inside, forest.vocabulary().len());
-        BodyTokens { tree, inside, after, contents, by_content, winding, span, read, escaped }
+        BodyTokens { tree, inside, after, contents, by_content, winding, closing, span, read, escaped }
     }
+}
+
+/// Whether what comes after a string may end the container that it stands in. Behind another quote, brackets may be
+/// text, and are not counted.
+fn may_close(rest: &[u8]) -> bool {
+    let mut open = 0;
+    rest.iter().any(|byte| {
+        open += match byte {
+            b'{' | b'[' => 1,
+            b'}' | b']' => -1,
+            _ => 0,
+        };
+        open < 0
+    }) || rest.contains(&b'"') && rest.iter().any(|byte| matches!(byte, b'}' | b']'))
 }

@@ -155,15 +155,24 @@ impl StringTables {
                     at = here.next;
                 }
                 BodyStep::Stay(state) => {
-                    if here.next > at + 1 && state.sub == 0 {
-                        let loops = *loops.entry(state.at.dfa).or_insert_with(|| text_loops(dfa, state.at));
-                        if text.loops_below(at, loops) {
-                            let tokens = trie.tokens_below(at);
-                            let read = code_points(&forest.bytes(tree, tokens[0])[..depth]);
-                            found.run(state.at, read, tokens);
-                            at = here.next;
-                            continue;
-                        }
+                    // What loops on a state is asked once a byte does; until then it costs more than it saves.
+                    if state.sub == 0 && before.sub == 0 && state.at.dfa == before.at.dfa {
+                        loops.entry(state.at.dfa).or_insert_with(|| text_loops(dfa, state.at));
+                    }
+                    let whole = |state: BodyState| state.sub == 0 && loops.get(&state.at.dfa).is_some();
+                    let from = if whole(before) && text.loops_at(at, here.byte, loops[&before.at.dfa]) {
+                        Some((before, depth - 1))
+                    } else if whole(state) && text.loops_below(at, loops[&state.at.dfa]) {
+                        Some((state, depth))
+                    } else {
+                        None
+                    };
+                    if let Some((from, read)) = from {
+                        let tokens = trie.tokens_below(at);
+                        let read = code_points(&forest.bytes(tree, tokens[0])[..read]);
+                        found.run(from.at, read, tokens);
+                        at = here.next;
+                        continue;
                     }
                     found.end(state, trie.tokens_at(at));
                     states.push(state);

@@ -154,7 +154,9 @@ struct Subtree {
     ascii: u128,
     /// Bit `b - 0xc0`: so does the byte `b`.
     others: u64,
-    /// The node ends a character, and every path below is UTF-8, if perhaps cut off.
+    /// Every path through it is UTF-8, if perhaps cut off, wherever in a character the node stands.
+    valid: bool,
+    /// The same, and the node ends a character.
     text: bool,
 }
 
@@ -178,8 +180,18 @@ impl TextTables {
 
     /// Whether everything below a node that ends a character consists of characters that loop.
     pub fn loops_below(&self, node: u32, loops: Loops) -> bool {
-        let Subtree { ascii, others, text } = self.subtrees[node as usize];
+        let Subtree { ascii, others, text, .. } = self.subtrees[node as usize];
         text && ascii & !loops.ascii == 0 && others & !loops.others == 0
+    }
+
+    /// Whether a node that begins a character with `byte`, and everything below, consists of characters that loop.
+    pub fn loops_at(&self, node: u32, byte: u8, loops: Loops) -> bool {
+        let Subtree { ascii, others, valid, .. } = self.subtrees[node as usize];
+        let here = match byte {
+            0..128 => loops.ascii >> byte & 1 == 1,
+            _ => byte >= 0xc0 && loops.others >> (byte - 0xc0) & 1 == 1,
+        };
+        here && valid && ascii & !loops.ascii == 0 && others & !loops.others == 0
     }
 
     /// The least and the greatest number of code points of some tokens.
@@ -250,7 +262,7 @@ fn subtrees(trie: &TokenTrie) -> Vec<Subtree> {
             open.pop();
         }
         is_text[at] &= below.text;
-        subtrees[at] = Subtree { text: subtrees[at].text && below.text, ..below };
+        subtrees[at] = Subtree { valid: is_text[at], text: subtrees[at].text && below.text, ..below };
         open.push(at);
     }
     subtrees

@@ -281,8 +281,10 @@ impl Walk<'_> {
     /// before, a value where values are kept.
     fn decide_anew(&mut self, state: State, tokens: &BodyTokens) {
         let special = match state.lex {
-            Lex::Key(key) => self.machine.special_endings(state.frame, &key, &tokens.by_content),
-            Lex::String { text: Some(_), .. } => self.machine.repeated_endings(state, &tokens.by_content),
+            Lex::Key(key) => self.machine.special_endings(state.frame, &key, &tokens.by_content, &tokens.closing),
+            Lex::String { text: Some(_), .. } => {
+                self.machine.repeated_endings(state, &tokens.by_content, &tokens.closing)
+            }
             _ => return,
         };
         for index in special {

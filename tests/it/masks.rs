@@ -278,7 +278,7 @@ fn pieces_engine() -> Arc<Engine> {
 }
 
 /// Schemas that take every short cut, and documents along which masks are compared at every byte.
-const SHORT_CUTS: [(&str, &str); 24] = [
+const SHORT_CUTS: [(&str, &str); 28] = [
     (r#"{"pattern":"^[a-z]{1,9}$"}"#, r#""abzabzab""#),
     (r#"{"pattern":"^[a-z0-9-]{3,40}$"}"#, r#""a1-b\u0061ab1""#),
     (r#"{"pattern":"^[^/]+$","maxLength":6}"#, "\"a\u{e9}\\n\u{1f600}\\ud83d\\ude00\""),
@@ -314,6 +314,13 @@ const SHORT_CUTS: [(&str, &str); 24] = [
         r#"{"items":{"properties":{"a":{}},"additionalProperties":{"type":"integer"}},"uniqueItems":true}"#,
         r#"[{"a":1},{"b":1,"a":1}]"#,
     ),
+    (r#"{"items":{"enum":["ab","a1"]},"uniqueItems":true}"#, r#"["ab","a1"]"#),
+    (
+        r#"{"items":{"properties":{"a":{"type":"string"},"b":{"items":{"type":"string"},"uniqueItems":true}}},"uniqueItems":true}"#,
+        r#"[{"a":"ab","b":["a","b"]},{"b":["a","b","1"],"a":"ab"}]"#,
+    ),
+    (r#"{"items":{"items":{"type":"string"}},"uniqueItems":true}"#, r#"[["a","b"],["a","b1"],["ab"]]"#),
+    (r#"{"items":{"type":"number","enum":[1,12,0.5]},"uniqueItems":true}"#, r#"[1,12,0.5]"#),
     (r#"{"enum":["ab","a\u00e9",1,12,{"a":[1,true]}]}"#, r#"{"a":[1,true]}"#),
 ];
 

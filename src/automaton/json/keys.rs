@@ -327,18 +327,24 @@ impl Machine {
         Some(self.replace(Frame { parent, container: Container::Object(after), keeping }, Lex::Colon(value)))
     }
 
-    /// Which of the texts in `endings`, by index, make the key one that the schema names or that has come before.
-    pub fn special_endings(&self, frame: FrameId, key: &Key, endings: &FxHashMap<Box<[u8]>, u32>) -> Vec<u32> {
+    /// Which of the texts in `endings`, by index, make the key one that the schema names or that has come before, or
+    /// may matter because the object is compared with others: those in `closing`, behind which it may end.
+    pub fn special_endings(
+        &self,
+        frame: FrameId,
+        key: &Key,
+        endings: &FxHashMap<Box<[u8]>, u32>,
+        closing: &[u32],
+    ) -> Vec<u32> {
         let Frame { container: Container::Object(object), keeping, .. } = *self.frames.get(frame) else {
             return Vec::new();
         };
-        if keeping.is_some() {
-            // What the object is compared with depends on its keys.
-            return endings.values().copied().collect();
-        }
         let known = &self.tables.shapes[object.object.shape as usize].known[key.low as usize..key.high as usize];
         let rest = known.iter().filter_map(|known| known.key.get(key.len as usize..));
         let mut special: Vec<u32> = rest.filter_map(|rest| endings.get(rest).copied()).collect();
+        if keeping.is_some() {
+            special.extend_from_slice(closing);
+        }
         if let Free::Any { text } | Free::Of { text, .. } = key.free
             && object.others != Frames::NO_OTHERS
         {

@@ -527,13 +527,14 @@ impl Machine {
     }
 
     /// Which of the texts in `endings`, by index, make a string equal to a value that stands in the same list.
-    pub fn repeated_endings(&self, state: State, endings: &FxHashMap<Box<[u8]>, u32>) -> Vec<u32> {
-        let (Lex::String { text: Some(text), .. }, Some(keeping)) = (state.lex, self.frames.get(state.frame).keeping)
+    pub fn repeated_endings(&self, state: State, endings: &FxHashMap<Box<[u8]>, u32>, closing: &[u32]) -> Vec<u32> {
+        let (Lex::String { language, text: Some(text), .. }, Some(keeping)) =
+            (state.lex, self.frames.get(state.frame).keeping)
         else {
             return Vec::new();
         };
-        if self.frames.get(self.frames.get(state.frame).parent).keeping.is_some() {
-            // What the container is compared with depends on every value inside it.
+        if !self.tables.languages[language as usize].is_plain() {
+            // The values may be few, and then every one of them counts.
             return endings.values().copied().collect();
         }
         let begun = values::unescaped(&self.frames.texts.bytes(text)).unwrap_or_default();
@@ -542,7 +543,12 @@ impl Machine {
             Value::Text(other) => other.strip_prefix(&begun[..]),
             _ => None,
         });
-        rest.filter_map(|rest| endings.get(rest).copied()).collect()
+        let mut special: Vec<u32> = rest.filter_map(|rest| endings.get(rest).copied()).collect();
+        if self.frames.get(self.frames.get(state.frame).parent).keeping.is_some() {
+            // What the container is compared with depends on every value inside it.
+            special.extend_from_slice(closing);
+        }
+        special
     }
 
     fn end_string(&mut self, frame: FrameId, language: u32, body: BodyState, text: Kept, rest: &[u8]) -> Option<State> {
