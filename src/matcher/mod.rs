@@ -11,9 +11,11 @@
 //! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
 
 mod home;
+mod numbers;
 mod pack;
 mod program;
 mod strings;
+mod text;
 mod trail;
 mod walk;
 

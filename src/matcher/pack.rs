@@ -7,41 +7,45 @@
 //! Cost: one pass over the subtree for each pair that is asked for; positions between characters and in UTF-8 come up
 //! in every schema, so the pack is small and soon complete.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rustc_hash::FxHashMap;
 
+use super::text::{Forest, Inside, Node, ROOT, Tree, code_points};
 use crate::{
-    automaton::lexical::unescape::{self, Spelling, Unescaped},
-    vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
+    automaton::lexical::{
+        Loops,
+        unescape::{self, Spelling, Unescaped},
+    },
+    vocab::{TokenId, TokenMask, TokenTrie},
 };
 
 /// The tokens below a node of the token trie, as seen from a position inside a string's body.
 #[derive(Debug)]
 pub struct BodyTokens {
+    tree: Tree,
     /// Those that do not leave the string.
     pub inside: Inside,
     /// Those with the closing quote in them: what comes after the quote, by token.
     pub after: TokenTrie,
     /// The same tokens by the text before their quote.
     pub contents: Vec<Content>,
-    /// How many code points the tokens inside begin, by token.
-    lengths: Vec<(TokenId, u16)>,
-    /// The most of them.
-    longest: u16,
-    up_to: Mutex<FxHashMap<u16, Arc<Inside>>>,
     /// Index of a text in `contents`.
     pub by_content: FxHashMap<Box<[u8]>, u32>,
-    /// Tokens that cross the closing quote and more quotes after it, with all that comes after `node`: they may end
-    /// another key, which depends on the first, and are read byte by byte.
+    /// Those of them that cross more than one quote after that, with all that comes after `node`: they may end another
+    /// key, which depends on the first, and where that matters are read byte by byte.
     pub winding: Vec<(TokenId, Box<[u8]>)>,
-}
-
-/// A set of tokens, in the form that is cheaper to add to a mask.
-#[derive(Debug)]
-pub enum Inside {
-    Many(TokenMask),
-    Few(Vec<TokenId>),
+    /// The texts in `contents` behind which some token may end the container that the string stands in.
+    pub closing: Vec<u32>,
+    /// The least and the greatest number of code points of the tokens inside, `node`'s included.
+    span: (u16, u16),
+    /// Code points before and at `node`.
+    read: u16,
+    /// Those inside with escapes in them, with how many code points they begin behind `node`.
+    escaped: Vec<(TokenId, u16)>,
 }
 
 /// A text that stands before a closing quote within tokens.
@@ -49,65 +53,36 @@ pub enum Inside {
 pub struct Content {
     /// Escapes undone.
     pub text: Box<[u8]>,
-    /// In code points.
-    pub length: u32,
     /// What comes after the quote, by token.
     pub after: TokenTrie,
 }
 
-impl Content {
-    fn new(text: Box<[u8]>, after: TokenTrie) -> Self {
-        let length = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u32;
-        Self { text, length, after }
-    }
-}
-
-impl BodyTokens {
-    /// Adds the tokens that stay inside and begin at most `count` code points.
-    pub fn add_inside(&self, count: u32, mask: &mut TokenMask) {
-        let Some(count) = u16::try_from(count).ok().filter(|count| *count < self.longest) else {
-            return self.inside.add_to(mask);
-        };
-        let short = || {
-            let short = self.lengths.iter().filter(|(_, length)| *length <= count).map(|(token, _)| *token);
-            Arc::new(Inside::new(short.collect(), mask.len()))
-        };
-        let mut up_to = self.up_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let tokens = up_to.entry(count).or_insert_with(short).clone();
-        drop(up_to);
-        tokens.add_to(mask);
-    }
-}
-
 /// The pack of one vocabulary.
 pub struct Pack {
-    vocabulary: Arc<Vocabulary>,
+    forest: Arc<Forest>,
     bodies: Mutex<FxHashMap<BodyKey, Arc<BodyTokens>>>,
 }
 
-/// A node of the trie, a position in a body, and how characters are written.
-type BodyKey = (u32, u32, Spelling);
-
-/// The whole trie, in [`Pack::body`].
-pub const ROOT: u32 = u32::MAX;
+/// A node of a tree, a position in a body, and how characters are written.
+type BodyKey = (Node, u32, Spelling);
 
 /// Most pairs of a subtree and a position that are kept.
 const MAX_BODIES: usize = 4_096;
 
 impl Pack {
-    pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
-        let pack = Self { vocabulary, bodies: Mutex::default() };
-        pack.body(ROOT, 0, Spelling::Any);
-        pack.body(ROOT, 0, Spelling::Shortest);
+    pub fn new(forest: Arc<Forest>) -> Self {
+        let pack = Self { forest, bodies: Mutex::default() };
+        pack.body((Tree::Whole, ROOT), 0, Spelling::Any);
+        pack.body((Tree::Whole, ROOT), 0, Spelling::Shortest);
         pack
     }
 
-    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
-        &self.vocabulary
+    pub fn forest(&self) -> &Forest {
+        &self.forest
     }
 
     /// The tokens below `node` (what comes after its last byte), from position `at` inside a string's body.
-    pub fn body(&self, node: u32, at: u32, spelling: Spelling) -> Arc<BodyTokens> {
+    pub fn body(&self, node: Node, at: u32, spelling: Spelling) -> Arc<BodyTokens> {
         let key = (node, at, spelling);
         if let Some(found) = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return found.clone();
@@ -121,105 +96,139 @@ impl Pack {
         made
     }
 
-    fn make_body(&self, (node, at, spelling): BodyKey) -> BodyTokens {
-        let trie = self.vocabulary.trie();
-        let (skip, tokens) = match node {
-            ROOT => (0, trie.all_tokens()),
-            node => (usize::from(trie.nodes()[node as usize].depth), trie.tokens_below(node)),
-        };
-        let mut inside = Vec::new();
-        let (mut winding, mut lengths) = (Vec::new(), Vec::new());
-        let mut texts: Vec<(Box<[u8]>, Endings)> = Vec::new();
-        let mut by_content: FxHashMap<Box<[u8]>, u32> = FxHashMap::default();
-        for &token in tokens {
-            let bytes = &self.vocabulary.bytes(token)[skip..];
-            match read_body(bytes, at, spelling) {
-                // The token that ends at the node itself is the walk's business.
-                _ if bytes.is_empty() => {}
-                Body::Dead => {}
-                Body::Inside { length } => {
-                    inside.push(token);
-                    lengths.push((token, length));
+    /// Adds the tokens of a body that stay inside and begin at most `room` code points.
+    pub fn add_inside(&self, tokens: &BodyTokens, room: u32, mask: &mut TokenMask) {
+        let fits = |count: u16| u32::from(count.saturating_sub(tokens.read)) <= room;
+        self.forest.text(tokens.tree).add(&tokens.inside, tokens.span, fits, mask);
+        for (token, length) in &tokens.escaped {
+            if u32::from(*length) <= room { mask.insert(*token) } else { mask.remove(*token) }
+        }
+    }
+
+    fn make_body(&self, (node, start, spelling): BodyKey) -> BodyTokens {
+        let (tree, forest) = (node.0, &*self.forest);
+        let (trie, text_tables) = (forest.trie(tree), forest.text(tree));
+        let (Range { start: mut at, end }, above) = forest.below(node);
+        let mut found = Found::default();
+        let start = Place { at: start, text: 0, escaped: unescape::is_in_escape(start) };
+        let (mut places, mut text): (Vec<Place>, Vec<u8>) = (Vec::with_capacity(16), Vec::new());
+        while at < end {
+            let here = trie.nodes()[at as usize];
+            let depth = usize::from(here.depth);
+            places.truncate(depth - above - 1);
+            let mut place = places.last().copied().unwrap_or(start);
+            text.truncate(place.text);
+            let refused = spelling == Spelling::Shortest && !unescape::is_shortest(place.at, here.byte);
+            match unescape::step(place.at, here.byte) {
+                Unescaped::Inside(next) if !refused => (place.at, place.escaped) = (next, true),
+                Unescaped::Bytes { at: next, bytes, len } if !refused => {
+                    place.at = next;
+                    text.extend_from_slice(&bytes[..usize::from(len)]);
+                    place.text = text.len();
                 }
-                Body::Crosses { quote, .. } if bytes[quote + 1..].iter().filter(|byte| **byte == b'"').count() > 1 => {
-                    winding.push((token, bytes.into()));
-                }
-                Body::Crosses { content, quote } => {
-                    let index = *by_content.entry(content.clone()).or_insert_with(|| {
-                        texts.push((content, Vec::new()));
-                        texts.len() as u32 - 1
-                    });
-                    texts[index as usize].1.push((token, &bytes[quote + 1..]));
+                step => {
+                    if step == Unescaped::Close && !refused {
+                        let ending = |token: &TokenId| (*token, forest.bytes(tree, *token));
+                        found.close(&text, (above, depth), trie.tokens_below(at).iter().map(ending));
+                    }
+                    at = here.next;
+                    continue;
                 }
             }
+            let whole = place.at == 0 && here.next > at + 1 && text_tables.loops_below(at, PLAIN);
+            let tokens = if whole { trie.tokens_below(at) } else { trie.tokens_at(at) };
+            found.inside.extend_from_slice(tokens);
+            if place.escaped {
+                let begun = code_points(&text) + u16::from(unescape::is_in_escape(place.at));
+                let begun = |token: &TokenId| begun + code_points(&forest.bytes(tree, *token)[depth..]);
+                found.escaped.extend(tokens.iter().map(|token| (*token, begun(token))));
+            }
+            if whole {
+                at = here.next;
+            } else {
+                places.push(place);
+                at += 1;
+            }
         }
-        let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
-        let contents = texts.into_iter().map(|(text, tokens)| Content::new(text, TokenTrie::new(tokens.into_iter())));
-        let inside = Inside::new(inside, self.vocabulary.len());
-        let longest = lengths.iter().map(|(_, length)| *length).max().unwrap_or(0);
-        let (contents, up_to) = (contents.collect(), Mutex::default());
-        BodyTokens { inside, after, contents, lengths, longest, up_to, by_content, winding }
+        let read = match node.1 {
+            ROOT => 0,
+            node => code_points(&forest.bytes(tree, trie.tokens_below(node)[0])[..above]),
+        };
+        found.finish(tree, read, forest)
     }
 }
 
-impl Inside {
-    pub fn new(tokens: Vec<TokenId>, vocabulary: usize) -> Self {
-        if tokens.len() <= vocabulary / 256 {
-            return Self::Few(tokens);
-        }
-        let mut mask = TokenMask::new(vocabulary);
-        tokens.iter().for_each(|token| mask.insert(*token));
-        Self::Many(mask)
-    }
+/// Every character loops on a plain string, as far as it stands for itself.
+const PLAIN: Loops = Loops { ascii: !0 << 0x20 & !(1 << b'"') & !(1 << b'\\'), others: !0 };
 
-    /// About the memory held.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Many(tokens) => tokens.len() / 8,
-            Self::Few(tokens) => tokens.len() * 4,
-        }
-    }
-
-    pub fn add_to(&self, mask: &mut TokenMask) {
-        match self {
-            Self::Many(tokens) => mask.union(tokens),
-            Self::Few(tokens) => tokens.iter().for_each(|token| mask.insert(*token)),
-        }
-    }
+/// A place in a body during a walk.
+#[derive(Clone, Copy)]
+struct Place {
+    at: u32,
+    /// Bytes of text so far.
+    text: usize,
+    /// An escape stands before.
+    escaped: bool,
 }
 
 /// What comes after a quote, by token.
 type Endings<'a> = Vec<(TokenId, &'a [u8])>;
 
-enum Body {
-    Dead,
-    /// How many code points begin.
-    Inside {
-        length: u16,
-    },
-    /// The text before the quote, escapes undone, and where the quote stands.
-    Crosses {
-        content: Box<[u8]>,
-        quote: usize,
-    },
+/// What a walk has found so far.
+#[derive(Default)]
+struct Found<'a> {
+    inside: Vec<TokenId>,
+    escaped: Vec<(TokenId, u16)>,
+    texts: Vec<(Box<[u8]>, Endings<'a>)>,
+    by_content: FxHashMap<Box<[u8]>, u32>,
+    winding: Vec<(TokenId, Box<[u8]>)>,
 }
 
-fn read_body(bytes: &[u8], mut at: u32, spelling: Spelling) -> Body {
-    let mut content = Vec::new();
-    for (index, byte) in bytes.iter().enumerate() {
-        if spelling == Spelling::Shortest && !unescape::is_shortest(at, *byte) {
-            return Body::Dead;
-        }
-        match unescape::step(at, *byte) {
-            Unescaped::Dead => return Body::Dead,
-            Unescaped::Inside(next) => at = next,
-            Unescaped::Bytes { at: next, bytes, len } => {
-                at = next;
-                content.extend_from_slice(&bytes[..usize::from(len)]);
+impl<'a> Found<'a> {
+    /// Tokens with a quote before `depth` that closes a string with this text; a walk began at `above`.
+    fn close(
+        &mut self,
+        text: &[u8],
+        (above, depth): (usize, usize),
+        tokens: impl Iterator<Item = (TokenId, &'a [u8])>,
+    ) {
+        let Self { texts, by_content, winding, .. } = self;
+        let index = *by_content.entry(text.into()).or_insert_with(|| {
+            texts.push((text.into(), Vec::new()));
+            texts.len() as u32 - 1
+        });
+        for (token, bytes) in tokens {
+            let rest = &bytes[depth..];
+            texts[index as usize].1.push((token, rest));
+            if rest.iter().filter(|byte| **byte == b'"').count() > 1 {
+                winding.push((token, bytes[above..].into()));
             }
-            Unescaped::Close => return Body::Crosses { content: content.into(), quote: index },
         }
     }
-    let begun = content.iter().filter(|byte| **byte & 0xc0 != 0x80).count() + usize::from(unescape::is_in_escape(at));
-    Body::Inside { length: begun as u16 }
+
+    fn finish(self, tree: Tree, read: u16, forest: &Forest) -> BodyTokens {
+        let Self { inside, escaped, texts, by_content, winding } = self;
+        let closes = |(_, tokens): &(_, Endings)| tokens.iter().any(|(_, rest)| may_close(rest));
+        let closing = (0..texts.len()).filter(|index| closes(&texts[*index])).map(|index| index as u32).collect();
+        let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
+        let contents =
+            texts.into_iter().map(|(text, tokens)| Content { text, after: TokenTrie::new(tokens.into_iter()) });
+        let (contents, span) = (contents.collect(), forest.text(tree).span(&inside));
+        let inside = Inside::new(inside, forest.vocabulary().len());
+        BodyTokens { tree, inside, after, contents, by_content, winding, closing, span, read, escaped }
+    }
+}
+
+/// Whether what comes after a string may end the container that it stands in. Behind another quote, brackets may be
+/// text, and are not counted.
+fn may_close(rest: &[u8]) -> bool {
+    let mut open = 0;
+    rest.iter().any(|byte| {
+        open += match byte {
+            b'{' | b'[' => 1,
+            b'}' | b']' => -1,
+            _ => 0,
+        };
+        open < 0
+    }) || rest.contains(&b'"') && rest.iter().any(|byte| matches!(byte, b'}' | b']'))
 }

@@ -10,10 +10,10 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use super::{Matcher, pack::Pack, strings::StringTables, walk};
+use super::{Matcher, numbers::NumberTables, pack::Pack, strings::StringTables, text::Forest, walk};
 use crate::{
     automaton::{
-        json::{Machine, State, Style},
+        json::{Lex, Machine, State, Style},
         lexical::{Known, StringCache, unescape::Spelling},
     },
     budget::{Budget, Limits, Overrun},
@@ -26,6 +26,7 @@ use crate::{
 pub struct Engine {
     pack: Arc<Pack>,
     tables: StringTables,
+    numbers: NumberTables,
     strings: Arc<StringCache>,
 }
 
@@ -57,24 +58,25 @@ const MAX_MASK_BYTES: usize = 16 << 20;
 impl Engine {
     /// Builds the tokenizer pack: some 50 ms for 128,000 tokens.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Arc<Self> {
-        let tables = StringTables::new(vocabulary.clone());
-        Self::with(Arc::new(Pack::new(vocabulary)), tables)
+        let forest = Arc::new(Forest::new(vocabulary));
+        let (tables, numbers) = (StringTables::new(forest.clone()), NumberTables::new(forest.clone()));
+        Self::with(Arc::new(Pack::new(forest)), tables, numbers)
     }
 
     /// An engine for the same vocabulary that knows nothing of any constraint; the tokenizer pack is kept.
     pub fn emptied(&self) -> Arc<Self> {
-        Self::with(self.pack.clone(), self.tables.emptied())
+        Self::with(self.pack.clone(), self.tables.emptied(), self.numbers.emptied())
     }
 
-    fn with(pack: Arc<Pack>, tables: StringTables) -> Arc<Self> {
+    fn with(pack: Arc<Pack>, tables: StringTables, numbers: NumberTables) -> Arc<Self> {
         let strings = Arc::<StringCache>::default();
         // Read now, so that no compile waits for it.
         strings.formats();
-        Arc::new(Self { pack, tables, strings })
+        Arc::new(Self { pack, tables, numbers, strings })
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
-        self.pack.vocabulary()
+        self.pack.forest().vocabulary()
     }
 
     /// Compiles lazily: the time is about that of parsing the constraint.
@@ -171,7 +173,8 @@ impl Running {
     /// The tokens that may come next in a state, end tokens included. None may after a fault.
     pub fn mask(&self, engine: &Engine, state: State) -> Arc<TokenMask> {
         let masks = || self.masks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mask) = masks().get(&state) {
+        let key = if matches!(state.lex, Lex::Number { .. }) { self.machine().alike(state) } else { state };
+        if let Some(mask) = masks().get(&key) {
             return mask.clone();
         }
         let vocabulary = engine.vocabulary();
@@ -179,7 +182,8 @@ impl Running {
         {
             let mut machine = self.machine();
             let mark = machine.mark();
-            walk::allowed(&mut machine, &engine.pack, &engine.tables, state, &mut mask);
+            let Engine { pack, tables, numbers, .. } = engine;
+            walk::allowed(&mut machine, pack, tables, numbers, state, &mut mask);
             if machine.accepts(state) {
                 vocabulary.end_tokens().iter().for_each(|token| mask.insert(*token));
             }
@@ -193,7 +197,7 @@ impl Running {
         if masks.len() * vocabulary.len() / 8 > MAX_MASK_BYTES {
             masks.clear();
         }
-        masks.insert(state, mask.clone());
+        masks.insert(key, mask.clone());
         mask
     }
 }

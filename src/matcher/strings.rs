@@ -3,48 +3,68 @@
 //! Like the pack for strings that may hold any text, but made when a place in a language is first masked, and kept by
 //! the language's content: schemas that have a pattern or a bound in common share the work.
 //!
-//! Cost: a walk of the token trie with the language's automaton, some 10 ns a node. Subtrees whose bytes all loop on
-//! the automaton's state are taken whole, so a class such as `[a-z0-9-]{1,64}` visits some thousands of nodes.
+//! Where a language counts code points, the walk leaves open how many came before it: a place is then the same however
+//! far the string has come, and which of the tokens still fit is told from how many code points each begins.
+//!
+//! Cost: a walk of the token trie with the language's automaton, some 10 ns a node. Subtrees whose characters all loop
+//! on the automaton's state are taken whole, so a class such as `[a-z0-9-]{1,64}` visits some thousands of nodes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rustc_hash::FxHashMap;
 
-use super::pack::{Inside, ROOT};
+use super::text::{Forest, Inside, Node, Tree, code_points};
 use crate::{
     automaton::lexical::{BodyState, BodyStep, Loops, StrState, StringDfa, StringLanguage, escape, unescape::Spelling},
-    vocab::{TokenId, TokenTrie, Vocabulary},
+    vocab::{TokenId, TokenMask, TokenTrie},
 };
 
 /// The tokens below a node of the token trie, as seen from a place in a language.
 #[derive(Debug)]
 pub struct LanguageTokens {
-    /// Those that do not leave the string.
-    pub inside: Inside,
-    /// Those that cross the closing quote: what comes after the quote, by where the text ends.
-    pub endings: Vec<(StrState, TokenTrie)>,
-    /// The same tokens, in one list.
-    pub crossing: Vec<TokenId>,
+    tree: Tree,
+    /// Those that stay inside the string however long it is.
+    inside: Inside,
+    /// Where code points are counted: those that end where characters loop, by that place.
+    runs: Vec<Run>,
+    /// The others, by where they end.
+    ends: Vec<(BodyState, Vec<TokenId>)>,
+    /// Those that cross the closing quote: what comes after the quote, by token.
+    pub after: TokenTrie,
+    /// The same tokens by where the text ends.
+    pub endings: Vec<Ending>,
+    /// Those of them that cross more than one quote after that.
+    pub winding: Vec<TokenId>,
+}
+
+/// Tokens that end in a place where characters loop.
+#[derive(Debug)]
+struct Run {
+    dfa: u32,
+    /// What to add to a token's number of code points.
+    offset: i32,
+    /// The least and the greatest number of code points.
+    span: (u16, u16),
+    tokens: Inside,
+}
+
+/// The tokens that cross the closing quote where a text ends.
+#[derive(Debug)]
+pub struct Ending {
+    at: StrState,
+    /// What comes after the quote, by token.
+    pub after: TokenTrie,
 }
 
 /// A language (by its address, which the entry keeps alive), a place in it, a node of the trie.
-type Key = (usize, BodyState, u32, Spelling);
-
-/// The bytes of a subtree, for taking it whole.
-#[derive(Clone, Copy, Debug, Default)]
-struct Summary {
-    /// Bit `b`: the byte `b`, below 128, comes in it.
-    ascii: u128,
-    /// Only those.
-    only_ascii: bool,
-    /// Bytes of its longest path.
-    height: u16,
-}
+type Key = (usize, BodyState, Node, Spelling);
 
 /// The tables of one vocabulary.
 pub struct StringTables {
-    vocabulary: Arc<Vocabulary>,
-    summaries: Arc<[Summary]>,
+    forest: Arc<Forest>,
     known: Mutex<Known>,
 }
 
@@ -55,33 +75,16 @@ struct Known {
 }
 
 /// More than this is not kept, in bytes.
-const MAX_BYTES: usize = 48 << 20;
+const MAX_BYTES: usize = 24 << 20;
 
 impl StringTables {
-    pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
-        let nodes = vocabulary.trie().nodes();
-        let mut summaries = vec![Summary { only_ascii: true, ..Summary::default() }; nodes.len()];
-        // Children come after their parents, so a pass backwards has them ready.
-        let mut open: Vec<usize> = Vec::new();
-        for at in (0..nodes.len()).rev() {
-            let mut summary = Summary { only_ascii: true, ..Summary::default() };
-            while let Some(&child) = open.last().filter(|child| nodes[**child].depth > nodes[at].depth) {
-                let (below, byte) = (summaries[child], nodes[child].byte);
-                summary.only_ascii &= below.only_ascii && byte < 128;
-                summary.ascii |= below.ascii | if byte < 128 { 1 << byte } else { 0 };
-                summary.height = summary.height.max(below.height + 1);
-                open.pop();
-            }
-            summaries[at] = summary;
-            open.push(at);
-        }
-        Self { vocabulary, summaries: summaries.into(), known: Mutex::default() }
+    pub fn new(forest: Arc<Forest>) -> Self {
+        Self { forest, known: Mutex::default() }
     }
 
     /// The same tables with nothing known about any language.
     pub fn emptied(&self) -> Self {
-        let Self { vocabulary, summaries, .. } = self;
-        Self { vocabulary: vocabulary.clone(), summaries: summaries.clone(), known: Mutex::default() }
+        Self::new(self.forest.clone())
     }
 
     /// The tokens below `node` from a place in a language.
@@ -89,9 +92,10 @@ impl StringTables {
         &self,
         language: &Arc<StringLanguage>,
         body: BodyState,
-        node: u32,
+        node: Node,
         spelling: Spelling,
     ) -> Arc<LanguageTokens> {
+        let body = BodyState { at: language.afloat(body.at), ..body };
         let key = (Arc::as_ptr(language) as usize, body, node, spelling);
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, tokens)) = known().entries.get(&key) {
@@ -107,15 +111,36 @@ impl StringTables {
         tokens
     }
 
-    fn walk(&self, dfa: &mut StringDfa, start: BodyState, node: u32, spelling: Spelling) -> LanguageTokens {
-        let trie = self.vocabulary.trie();
-        let (mut at, end, above) = match node {
-            ROOT => (0, trie.nodes().len() as u32, 0),
-            node => (node + 1, trie.nodes()[node as usize].next, usize::from(trie.nodes()[node as usize].depth)),
-        };
-        let mut inside: Vec<TokenId> = Vec::new();
-        let mut groups: FxHashMap<StrState, Vec<TokenEnding>> = FxHashMap::default();
-        let mut loops: FxHashMap<StrState, Loops> = FxHashMap::default();
+    /// Adds the tokens that stay inside a string of which `len` code points have come.
+    pub fn add_inside(
+        &self,
+        tokens: &LanguageTokens,
+        dfa: &mut StringDfa,
+        len: u32,
+        spelling: Spelling,
+        mask: &mut TokenMask,
+    ) {
+        tokens.inside.add_to(mask);
+        for run in &tokens.runs {
+            let lives = |count: u16| {
+                let more = (i32::from(count) + run.offset) as u32;
+                dfa.settle(StrState { dfa: run.dfa, len: StrState::AFLOAT + more }, len).is_some()
+            };
+            self.forest.text(tokens.tree).add(&run.tokens, run.span, lives, mask);
+        }
+        for (end, ids) in &tokens.ends {
+            if escape::settles(dfa, *end, len, spelling) {
+                ids.iter().for_each(|token| mask.insert(*token));
+            }
+        }
+    }
+
+    fn walk(&self, dfa: &mut StringDfa, start: BodyState, node: Node, spelling: Spelling) -> LanguageTokens {
+        let (tree, forest) = (node.0, &*self.forest);
+        let (trie, text) = (forest.trie(tree), forest.text(tree));
+        let (Range { start: mut at, end }, above) = forest.below(node);
+        let mut found = Found { counts: dfa.counts(), ..Found::default() };
+        let mut loops: FxHashMap<u32, Loops> = FxHashMap::default();
         let mut states: Vec<BodyState> = Vec::with_capacity(16);
         while at < end {
             let here = trie.nodes()[at as usize];
@@ -124,46 +149,118 @@ impl StringTables {
             let before = states.last().copied().unwrap_or(start);
             match escape::step_spelled(dfa, before, here.byte, spelling) {
                 BodyStep::Dead => at = here.next,
-                BodyStep::Close(text) => {
-                    let ending = |token: &TokenId| (*token, &self.vocabulary.bytes(*token)[depth..]);
-                    groups.entry(text).or_default().extend(trie.tokens_below(at).iter().map(ending));
+                BodyStep::Close(end) => {
+                    let ending = |token: &TokenId| (*token, &forest.bytes(tree, *token)[depth..]);
+                    found.endings.entry(end).or_default().extend(trie.tokens_below(at).iter().map(ending));
                     at = here.next;
                 }
                 BodyStep::Stay(state) => {
-                    let summary = self.summaries[at as usize];
-                    if summary.height > 0 && summary.only_ascii && state.sub == 0 {
-                        let loops = loops.entry(state.at).or_insert_with(|| text_loops(dfa, state.at));
-                        if summary.ascii & !loops.bytes == 0 && u32::from(summary.height) <= loops.room {
-                            inside.extend_from_slice(trie.tokens_below(at));
-                            at = here.next;
-                            continue;
-                        }
+                    // What loops on a state is asked once a byte does; until then it costs more than it saves.
+                    if state.sub == 0 && before.sub == 0 && state.at.dfa == before.at.dfa {
+                        loops.entry(state.at.dfa).or_insert_with(|| text_loops(dfa, state.at));
                     }
-                    inside.extend_from_slice(trie.tokens_at(at));
+                    let whole = |state: BodyState| state.sub == 0 && loops.get(&state.at.dfa).is_some();
+                    let from = if whole(before) && text.loops_at(at, here.byte, loops[&before.at.dfa]) {
+                        Some((before, depth - 1))
+                    } else if whole(state) && text.loops_below(at, loops[&state.at.dfa]) {
+                        Some((state, depth))
+                    } else {
+                        None
+                    };
+                    if let Some((from, read)) = from {
+                        let tokens = trie.tokens_below(at);
+                        let read = code_points(&forest.bytes(tree, tokens[0])[..read]);
+                        found.run(from.at, read, tokens);
+                        at = here.next;
+                        continue;
+                    }
+                    found.end(state, trie.tokens_at(at));
                     states.push(state);
                     at += 1;
                 }
             }
         }
-        let crossing = groups.values().flatten().map(|(token, _)| *token).collect();
-        let endings = groups.into_iter().map(|(text, tokens)| (text, TokenTrie::new(tokens.into_iter()))).collect();
-        LanguageTokens { inside: Inside::new(inside, self.vocabulary.len()), endings, crossing }
+        found.finish(tree, forest)
     }
 }
 
 /// A token and what of it comes after the quote.
 type TokenEnding<'a> = (TokenId, &'a [u8]);
 
-/// The bytes that loop on a state and stand for themselves in a string.
+/// What a walk has found so far.
+#[derive(Default)]
+struct Found<'a> {
+    /// The language counts code points.
+    counts: bool,
+    inside: Vec<TokenId>,
+    runs: FxHashMap<(u32, i32), Vec<TokenId>>,
+    ends: FxHashMap<BodyState, Vec<TokenId>>,
+    endings: FxHashMap<StrState, Vec<TokenEnding<'a>>>,
+}
+
+impl Found<'_> {
+    /// Tokens that end in `state`.
+    fn end(&mut self, state: BodyState, tokens: &[TokenId]) {
+        match self.counts {
+            _ if tokens.is_empty() => {}
+            true => self.ends.entry(state).or_default().extend_from_slice(tokens),
+            false => self.inside.extend_from_slice(tokens),
+        }
+    }
+
+    /// Tokens that go on from `state` with characters that loop on it, `read` of their code points being behind.
+    fn run(&mut self, state: StrState, read: u16, tokens: &[TokenId]) {
+        if !self.counts {
+            return self.inside.extend_from_slice(tokens);
+        }
+        let offset = (state.len & !StrState::AFLOAT) as i32 - i32::from(read);
+        self.runs.entry((state.dfa, offset)).or_default().extend_from_slice(tokens);
+    }
+
+    fn finish(self, tree: Tree, forest: &Forest) -> LanguageTokens {
+        let Self { inside, runs, ends, endings, .. } = self;
+        let vocabulary = forest.vocabulary().len();
+        let after = TokenTrie::new(endings.values().flatten().copied());
+        let winds = |(_, rest): &&TokenEnding| rest.iter().filter(|byte| **byte == b'"').count() > 1;
+        let winding = endings.values().flatten().filter(winds).map(|(token, _)| *token).collect();
+        let ending =
+            |(at, tokens): (StrState, Vec<TokenEnding>)| Ending { at, after: TokenTrie::new(tokens.into_iter()) };
+        let run = |((dfa, offset), tokens): ((u32, i32), Vec<TokenId>)| {
+            let span = forest.text(tree).span(&tokens);
+            Run { dfa, offset, span, tokens: Inside::new(tokens, vocabulary) }
+        };
+        LanguageTokens {
+            tree,
+            inside: Inside::new(inside, vocabulary),
+            runs: runs.into_iter().map(run).collect(),
+            ends: ends.into_iter().collect(),
+            after,
+            endings: endings.into_iter().map(ending).collect(),
+            winding,
+        }
+    }
+}
+
+impl Ending {
+    /// Where the text ends, `len` code points having come before the tokens; `None` if it may not.
+    pub fn settle(&self, dfa: &mut StringDfa, len: u32) -> Option<StrState> {
+        dfa.settle(self.at, len).filter(|at| dfa.accepts(*at))
+    }
+}
+
+/// The characters that loop on a state and stand for themselves in a string.
 fn text_loops(dfa: &mut StringDfa, state: StrState) -> Loops {
-    let Loops { bytes, room } = dfa.loops_on(state);
+    let Loops { ascii, others } = dfa.loops_on(state);
     let raw = !0u128 << 0x20 & !(1 << b'"') & !(1 << b'\\');
-    Loops { bytes: bytes & raw, room }
+    Loops { ascii: ascii & raw, others }
 }
 
 impl LanguageTokens {
     fn bytes(&self) -> usize {
-        let endings: usize = self.endings.iter().map(|(_, trie)| 64 + trie.nodes().len() * 12).sum();
-        256 + self.inside.bytes() + endings + self.crossing.len() * 4
+        let trie = |trie: &TokenTrie| 64 + trie.nodes().len() * 12 + trie.all_tokens().len() * 4;
+        let endings: usize = self.endings.iter().map(|ending| trie(&ending.after)).sum();
+        let ends: usize = self.ends.iter().map(|(_, tokens)| 40 + tokens.len() * 4).sum();
+        let runs: usize = self.runs.iter().map(|run| 16 + run.tokens.bytes()).sum();
+        256 + self.inside.bytes() + runs + ends + endings + trie(&self.after) + self.winding.len() * 4
     }
 }

@@ -73,6 +73,14 @@ impl TokenMask {
         }
     }
 
+    /// Adds every token that is in both, masks over the same vocabulary.
+    pub fn union_within(&mut self, other: &TokenMask, limit: &TokenMask) {
+        debug_assert!(self.len == other.len && self.len == limit.len);
+        for ((word, more), limit) in self.words.iter_mut().zip(&other.words).zip(&limit.words) {
+            *word |= more & limit;
+        }
+    }
+
     /// Keeps only the tokens that are in `other` too, a mask over the same vocabulary.
     pub fn intersect(&mut self, other: &TokenMask) {
         debug_assert_eq!(self.len, other.len);
@@ -158,6 +166,11 @@ mod tests {
             b.iter().for_each(|id| rest.remove(*id));
             prop_assert_eq!(set(&rest), &a - &b);
             prop_assert_eq!(mask_a == mask_b, a == b);
+            let mut within = mask_of(len, &BTreeSet::from([0]));
+            within.union_within(&mask_a, &mask_b);
+            let mut expected: BTreeSet<TokenId> = &a & &b;
+            expected.insert(0);
+            prop_assert_eq!(set(&within), expected);
             let mut copy = mask_b;
             copy.copy_from(&mask_a);
             prop_assert_eq!(&copy, &mask_a);

@@ -225,6 +225,138 @@ fn masks_equal_the_oracle() {
     }
 }
 
+/// A vocabulary of what is hard for masks: tokens that hold escapes, parts of characters, several quotes.
+fn pieces_engine() -> Arc<Engine> {
+    let pieces: [&[u8]; 36] = [
+        b"a",
+        b"b",
+        b"ab",
+        b"x-",
+        b"z",
+        b"1",
+        b"0",
+        b"23",
+        b".",
+        b"-",
+        b"e",
+        b" ",
+        b"  ",
+        b"\n",
+        b"\"",
+        b"\":",
+        b"\",",
+        b", ",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b"\\",
+        b"\\u",
+        b"\\n",
+        b"\\\"",
+        b"00",
+        b"61",
+        b"d83d",
+        b"\xc3",
+        b"\xa9",
+        "\u{e9}".as_bytes(),
+        "\u{1f600}".as_bytes(),
+        b"\xf0\x9f",
+        b"true",
+    ];
+    let mut tokens: Vec<Token> =
+        (0..=255u8).map(|byte| Token { bytes: [byte].into(), kind: TokenKind::Text }).collect();
+    let mut dice = Dice(5);
+    for _ in 0..4_000 {
+        let count = 2 + dice.roll(4);
+        let bytes: Vec<u8> = (0..count).flat_map(|_| pieces[dice.roll(pieces.len())]).copied().collect();
+        tokens.push(Token { bytes: bytes.into(), kind: TokenKind::Text });
+    }
+    tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
+    Engine::new(Arc::new(Vocabulary::new("pieces", tokens)))
+}
+
+/// Schemas that take every short cut, and documents along which masks are compared at every byte.
+const SHORT_CUTS: [(&str, &str); 28] = [
+    (r#"{"pattern":"^[a-z]{1,9}$"}"#, r#""abzabzab""#),
+    (r#"{"pattern":"^[a-z0-9-]{3,40}$"}"#, r#""a1-b\u0061ab1""#),
+    (r#"{"pattern":"^[^/]+$","maxLength":6}"#, "\"a\u{e9}\\n\u{1f600}\\ud83d\\ude00\""),
+    (r#"{"pattern":"^\\S+( \\S+){0,3}$"}"#, "\"ab \u{e9}z 1 x-\""),
+    (r#"{"pattern":"b","minLength":3}"#, "\"a\\u00e9b\u{e9}\""),
+    (r#"{"pattern":"b","maxLength":3}"#, "\"a\u{e9}b\""),
+    (r#"{"minLength":2,"maxLength":5}"#, "\"a\\n\u{e9}\u{1f600}b\""),
+    (r#"{"not":{"enum":["a","ab","abz"]}}"#, r#""ab1""#),
+    (r#"{"anyOf":[{"minLength":4},{"pattern":"^a"},{"maxLength":1}]}"#, r#""bab1""#),
+    (r#"{"items":{"anyOf":[{"pattern":"^a"},{"maxLength":2}]},"uniqueItems":true}"#, r#"["ab","ab1","b","23"]"#),
+    (r#"{"items":{"type":"string"},"uniqueItems":true}"#, r#"["ab", "a", "\u0061b1"]"#),
+    (r#"{"items":{"type":"integer","minimum":0},"uniqueItems":true}"#, r#"[1, 10, 0, 23]"#),
+    (r#"{"items":{"type":"number","maximum":100}}"#, r#"[1.5, -23, 100, 1e1]"#),
+    (r#"{"multipleOf":0.5}"#, r#"230.5"#),
+    (r#"{"type":"integer"}"#, r#"-1230"#),
+    (r#"{"oneOf":[{"multipleOf":2},{"multipleOf":3}]}"#, r#"2310"#),
+    (r#"{"patternProperties":{"^x-":{"type":"integer"}},"additionalProperties":false}"#, r#"{"x-a":1,"x-ab":23}"#),
+    (
+        r#"{"properties":{"a":{"const":1},"x-a":true},"patternProperties":{"^x":{"type":"integer"}}}"#,
+        r#"{"a":1,"x-a":2,"x-\u0061b":0,"z":"1"}"#,
+    ),
+    (r#"{"propertyNames":{"pattern":"^[a-b1]{1,4}$"},"properties":{"ab":{"type":"integer"}}}"#, r#"{"ab":1,"a1":"b"}"#),
+    (r#"{"propertyNames":{"maxLength":2},"minProperties":1}"#, "{\"\u{e9}a\":1,\"\\n1\":{\"abc\":[]}}"),
+    (
+        r#"{"properties":{"a":{"type":"integer"},"ab":{"type":"string"}},"required":["ab"]}"#,
+        r#"{"a":1,"z":[],"ab":"1"}"#,
+    ),
+    (
+        r#"{"properties":{"a":{"type":"integer"},"a1":{},"ab\"":{}},"additionalProperties":false}"#,
+        r#"{"a1" : true, "ab\"":-1 , "a":23}"#,
+    ),
+    (
+        r#"{"items":{"properties":{"a":{}},"additionalProperties":{"type":"integer"}},"uniqueItems":true}"#,
+        r#"[{"a":1},{"b":1,"a":1}]"#,
+    ),
+    (r#"{"items":{"enum":["ab","a1"]},"uniqueItems":true}"#, r#"["ab","a1"]"#),
+    (
+        r#"{"items":{"properties":{"a":{"type":"string"},"b":{"items":{"type":"string"},"uniqueItems":true}}},"uniqueItems":true}"#,
+        r#"[{"a":"ab","b":["a","b"]},{"b":["a","b","1"],"a":"ab"}]"#,
+    ),
+    (r#"{"items":{"items":{"type":"string"}},"uniqueItems":true}"#, r#"[["a","b"],["a","b1"],["ab"]]"#),
+    (r#"{"items":{"type":"number","enum":[1,12,0.5]},"uniqueItems":true}"#, r#"[1,12,0.5]"#),
+    (r#"{"enum":["ab","a\u00e9",1,12,{"a":[1,true]}]}"#, r#"{"a":[1,true]}"#),
+];
+
+#[test]
+fn short_cuts_equal_the_oracle_at_every_byte() {
+    let policies = [
+        Policy::LENIENT,
+        Policy::default(),
+        Policy { plain: true, ..Policy::LENIENT },
+        Policy { key_order: KeyOrder::Schema, whitespace: Whitespace::Flexible, ..Policy::default() },
+    ];
+    let mut engines = engines();
+    engines.insert(0, pieces_engine());
+    for (number, engine) in engines.into_iter().enumerate() {
+        let mut dice = Dice(13);
+        let mut compared = 0;
+        for (schema, text) in SHORT_CUTS {
+            let schema: Value = serde_json::from_str(schema).unwrap();
+            for policy in policies {
+                let program = compile(&engine, &schema, policy).unwrap_or_else(|| panic!("{schema} is refused"));
+                let mut matcher = program.matcher();
+                for (index, byte) in text.bytes().enumerate() {
+                    if number == 0 || dice.roll(12) == 0 {
+                        assert_mask(&mut matcher, &format!("{schema} before {:?}", &text.as_bytes()[index..]));
+                        compared += 1;
+                    }
+                    if matcher.accept_bytes(&[byte]) == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        println!("{}: {compared} masks compared", engine.vocabulary().name());
+    }
+}
+
 #[test]
 fn walks_through_masks_end_in_valid_documents() {
     let engine = bytes_engine();

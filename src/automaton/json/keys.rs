@@ -40,6 +40,9 @@ pub enum Free {
     Of { text: u32, language: u32, body: BodyState },
 }
 
+/// More keys than this are not looked through for the bytes with which they go on.
+const MAX_LISTED: u32 = 64;
+
 impl Machine {
     pub(super) fn open_key(&mut self, frame: FrameId) -> Option<State> {
         let Container::Object(object) = self.frames.get(frame).container else { return None };
@@ -184,7 +187,42 @@ impl Machine {
     /// Some known key within a range of indices may come.
     pub(super) fn any_available(&mut self, object: &ObjectFrame, low: u32, high: u32) -> bool {
         let count = self.tables.shapes[object.object.shape as usize].known.len() as u32;
-        (low..high.min(count)).any(|index| self.after_key(object, KeyClass::Known(index)).is_some())
+        (low..high.min(count)).any(|index| self.may_come(object, index))
+    }
+
+    /// Whether [`Machine::after_key`] takes a known key.
+    fn may_come(&mut self, object: &ObjectFrame, index: u32) -> bool {
+        let Object { shape, rest } = object.object;
+        if self.tables.specs.bits.contains(object.seen, index) {
+            return false;
+        }
+        let counted = self.tables.shapes[shape as usize].counted;
+        if !counted && !self.style.ordered && self.tables.specs.get(rest).is_trivial() {
+            // Nothing of the object's past matters.
+            return self.tables.key_plan(object.object, KeyClass::Known(index)).is_some();
+        }
+        let key = (object.point(), index);
+        if let Some(known) = self.available.get(&key) {
+            return *known;
+        }
+        let may = self.after_key(object, KeyClass::Known(index)).is_some();
+        self.available.insert(key, may);
+        may
+    }
+
+    /// See [`Machine::may_read`].
+    pub(super) fn key_may_read(&self, frame: FrameId, key: &Key) -> [u64; 4] {
+        let Container::Object(object) = self.frames.get(frame).container else { return [!0; 4] };
+        if key.free != Free::No || key.at != 0 || key.high - key.low > MAX_LISTED {
+            return [!0; 4];
+        }
+        let mut set = [0; 4];
+        let mut add = |byte: u8| set[usize::from(byte) / 64] |= 1 << (byte % 64);
+        add(b'"');
+        add(b'\\');
+        let known = &self.tables.shapes[object.object.shape as usize].known[key.low as usize..key.high as usize];
+        known.iter().filter_map(|known| known.key.get(key.len as usize)).for_each(|byte| add(*byte));
+        set
     }
 
     pub(super) fn key(&mut self, frame: FrameId, mut key: Key, byte: u8) -> Option<State> {
@@ -246,7 +284,7 @@ impl Machine {
             let rest = shape.known[index as usize].key.get(key.len as usize..).unwrap_or_default();
             let next = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next()).map(u32::from);
             next.is_some_and(|code| ranges.iter().any(|(low, high)| (*low..=*high).contains(&code)))
-                && self.after_key(object, KeyClass::Known(index)).is_some()
+                && self.may_come(object, index)
         })
     }
 
@@ -287,27 +325,33 @@ impl Machine {
     }
 
     /// The state after a whole key that the schema does not name and that has not come before.
-    pub fn after_new_key(&mut self, frame: FrameId) -> Option<State> {
+    pub(super) fn after_new_key(&mut self, frame: FrameId, verdicts: u32) -> Option<State> {
         let Frame { parent, container: Container::Object(object), keeping } = *self.frames.get(frame) else {
             return None;
         };
-        let (after, value) = self.after_key(&object, KeyClass::Free(BitSets::EMPTY))?;
+        let (after, value) = self.after_key(&object, KeyClass::Free(verdicts))?;
         Some(self.replace(Frame { parent, container: Container::Object(after), keeping }, Lex::Colon(value)))
     }
 
-    /// Which of the texts in `endings`, by index, make the key one that the schema names or that has come before.
-    pub fn special_endings(&self, frame: FrameId, key: &Key, endings: &FxHashMap<Box<[u8]>, u32>) -> Vec<u32> {
+    /// Which of the texts in `endings`, by index, make the key one that the schema names or that has come before, or
+    /// may matter because the object is compared with others: those in `closing`, behind which it may end.
+    pub fn special_endings(
+        &self,
+        frame: FrameId,
+        key: &Key,
+        endings: &FxHashMap<Box<[u8]>, u32>,
+        closing: &[u32],
+    ) -> Vec<u32> {
         let Frame { container: Container::Object(object), keeping, .. } = *self.frames.get(frame) else {
             return Vec::new();
         };
-        if keeping.is_some() {
-            // What the object is compared with depends on its keys.
-            return endings.values().copied().collect();
-        }
         let known = &self.tables.shapes[object.object.shape as usize].known[key.low as usize..key.high as usize];
         let rest = known.iter().filter_map(|known| known.key.get(key.len as usize..));
         let mut special: Vec<u32> = rest.filter_map(|rest| endings.get(rest).copied()).collect();
-        if let Free::Any { text } = key.free
+        if keeping.is_some() {
+            special.extend_from_slice(closing);
+        }
+        if let Free::Any { text } | Free::Of { text, .. } = key.free
             && object.others != Frames::NO_OTHERS
         {
             for (ending, index) in endings {
@@ -321,10 +365,15 @@ impl Machine {
     }
 
     /// The state after the rest of a key, escapes undone, and its closing quote.
-    pub fn end_key(&mut self, state: State, rest: &[u8]) -> Option<State> {
-        let Lex::Key(mut key) = state.lex else { return None };
-        let Container::Object(object) = self.frames.get(state.frame).container else { return None };
+    pub(super) fn end_key(&mut self, frame: FrameId, mut key: Key, rest: &[u8]) -> Option<State> {
+        let Container::Object(object) = self.frames.get(frame).container else { return None };
+        if let Free::Of { text, language, body } = key.free {
+            let strings = self.tables.languages[language as usize].clone();
+            let mut dfa = strings.lock();
+            let at = rest.iter().try_fold(body.at, |at, byte| dfa.step(at, *byte));
+            key.free = at.map_or(Free::No, |at| Free::Of { text, language, body: BodyState { sub: 0, at } });
+        }
         rest.iter().for_each(|byte| self.narrow(&object, &mut key, *byte));
-        self.close_key(state.frame, &object, key, b'"')
+        self.close_key(frame, &object, key, b'"')
     }
 }

@@ -12,6 +12,7 @@ use super::{
     home::Homes,
     intern::{BitSets, NumberSets, Texts},
     keys::{Free, Key},
+    live::ObjectPoint,
     lower::{Atom, Kind},
     spec::{Spec, SpecId},
     tables::Tables,
@@ -79,6 +80,18 @@ pub enum Lex {
     End,
 }
 
+/// Whitespace and the bytes with which values, keys and signs begin.
+const STRUCTURE: [u64; 4] = {
+    let mut set = [0; 4];
+    let bytes = b" \t\n\r\"{}[],:-0123456789tfn";
+    let mut index = 0;
+    while index < bytes.len() {
+        set[bytes[index] as usize / 64] |= 1 << (bytes[index] % 64);
+        index += 1;
+    }
+    set
+};
+
 /// The text of a scalar as it was read, where values are kept: a number in [`Frames::texts`].
 pub type Kept = Option<u32>;
 
@@ -88,6 +101,8 @@ pub struct Machine {
     pub frames: Frames,
     pub(super) style: Style,
     pub(super) homes: Homes,
+    /// Which known keys may come, where that takes more than a look-up.
+    pub(super) available: FxHashMap<(ObjectPoint, u32), bool>,
     root: SpecId,
 }
 
@@ -97,7 +112,14 @@ impl Machine {
         let mut tables = Tables::new(set, strings, style.plain, budget);
         let require = tables.specs.lowering.formulas.atom(Atom::Schema(root));
         let root = tables.specs.intern(Spec::only(require));
-        Self { tables, frames: Frames::default(), style, homes: Homes::default(), root }
+        Self {
+            tables,
+            frames: Frames::default(),
+            style,
+            homes: Homes::default(),
+            available: FxHashMap::default(),
+            root,
+        }
     }
 
     /// What was spent so far, and the overrun that ends everything.
@@ -122,7 +144,7 @@ impl Machine {
 
     /// A mask or a token was worked out: what is now held is measured.
     pub fn settle(&mut self) {
-        self.tables.budget.hold(self.tables.bytes() + self.frames.bytes());
+        self.tables.budget.hold(self.tables.bytes() + self.frames.bytes() + self.available.len() * 48);
     }
 
     /// It holds so much that a new answer should begin with a new machine.
@@ -178,6 +200,60 @@ impl Machine {
     /// Forgets frames that were only needed to look ahead. States that refer to them must not be used again.
     pub fn forget_since(&mut self, mark: Mark) {
         self.frames.forget_since(mark);
+    }
+
+    /// Whitespace may come next and changes nothing.
+    pub fn skips_blanks(&self, state: State) -> bool {
+        let inside = matches!(state.lex, Lex::Literal { .. } | Lex::Number { .. } | Lex::String { .. } | Lex::Key(_));
+        self.style.spaced && !inside
+    }
+
+    /// A state with the same continuations: one for all numbers that cannot be told apart by what follows.
+    pub fn alike(&self, state: State) -> State {
+        match state.lex {
+            Lex::Number { number, state: at, text: None } => {
+                let at = self.tables.numbers[number as usize].class(at).state();
+                State { lex: Lex::Number { number, state: at, text: None }, ..state }
+            }
+            _ => state,
+        }
+    }
+
+    /// The language of a number that may come next.
+    pub fn number_due(&mut self, state: State) -> Option<u32> {
+        let spec = match state.lex {
+            Lex::Value(spec) => spec,
+            Lex::FirstItem => self.next_item(state.frame)?,
+            _ => return None,
+        };
+        let spec = self.tables.specs.typed(spec, Kind::Number)?;
+        Some(self.tables.number(spec))
+    }
+
+    /// The state after a number that ends here.
+    pub fn after_number(&mut self, state: State) -> Option<State> {
+        let Lex::Number { number, state: at, text } = state.lex else { return None };
+        self.end_number(state.frame, number, at, text)
+    }
+
+    /// The state after a number with these verdicts, where values are not kept.
+    pub fn after_new_number(&mut self, frame: FrameId, verdicts: &[bool]) -> Option<State> {
+        let verdicts = self.tables.specs.bits.collect(verdicts.iter().copied());
+        self.finish_value(frame, verdicts, None)
+    }
+
+    /// Values are kept here.
+    pub fn keeps(&self, frame: FrameId) -> bool {
+        self.frames.get(frame).keeping.is_some()
+    }
+
+    /// Bytes without which no step from this state is taken: bit `b % 64` of word `b / 64`.
+    pub fn may_read(&self, state: State) -> [u64; 4] {
+        match state.lex {
+            Lex::Key(key) => self.key_may_read(state.frame, &key),
+            Lex::String { .. } | Lex::Number { .. } | Lex::Literal { .. } => [!0; 4],
+            _ => STRUCTURE,
+        }
     }
 
     /// One byte further. None: no document of the schema goes on like this.
@@ -300,11 +376,7 @@ impl Machine {
 
     /// The state after a string whose text ends at `at`, its closing quote read.
     fn close_string(&mut self, frame: FrameId, language: u32, at: StrState, value: Option<u32>) -> Option<State> {
-        let strings = &self.tables.languages[language as usize];
-        let verdicts = match strings.watched() {
-            0 => BitSets::EMPTY,
-            _ => self.tables.string_verdicts(language, at),
-        };
+        let verdicts = self.text_verdicts(language, at);
         self.finish_value(frame, verdicts, value)
     }
 
@@ -477,27 +549,48 @@ impl Machine {
         self.finish_value(parent, verdicts, value)
     }
 
-    /// The state after a string whose text ends at `at`, where its language accepts.
-    pub fn after_text(&mut self, state: State, at: StrState) -> Option<State> {
-        let Lex::String { language, .. } = state.lex else { return None };
-        self.close_string(state.frame, language, at, None)
+    /// The verdicts of a language without watched formulas.
+    pub const NO_VERDICTS: u32 = BitSets::EMPTY;
+
+    /// The verdicts on a text that ends at `at`, where its language accepts.
+    pub fn text_verdicts(&mut self, language: u32, at: StrState) -> u32 {
+        match self.tables.languages[language as usize].watched() {
+            0 => Self::NO_VERDICTS,
+            _ => self.tables.string_verdicts(language, at),
+        }
     }
 
-    /// The state after a string that may hold any text, has ended and is unlike all others.
-    pub fn after_new_string(&mut self, state: State) -> Option<State> {
-        let Lex::String { language, body, text } = state.lex else { return None };
-        let value = text.map(|_| self.frames.values.intern(Value::Fresh));
-        self.close_string(state.frame, language, body.at, value)
+    /// The state after a string, or after a key that the schema does not name, that has ended with these verdicts and is
+    /// unlike all others.
+    pub fn after_new_text(&mut self, state: State, verdicts: u32) -> Option<State> {
+        match state.lex {
+            Lex::String { text, .. } => {
+                let value = text.map(|_| self.frames.values.intern(Value::Fresh));
+                self.finish_value(state.frame, verdicts, value)
+            }
+            Lex::Key(_) => self.after_new_key(state.frame, verdicts),
+            _ => None,
+        }
+    }
+
+    /// The state after the rest of a string or a key, escapes undone, and its closing quote.
+    pub fn end_text(&mut self, state: State, rest: &[u8]) -> Option<State> {
+        match state.lex {
+            Lex::String { language, body, text } => self.end_string(state.frame, language, body, text, rest),
+            Lex::Key(key) => self.end_key(state.frame, key, rest),
+            _ => None,
+        }
     }
 
     /// Which of the texts in `endings`, by index, make a string equal to a value that stands in the same list.
-    pub fn repeated_endings(&self, state: State, endings: &FxHashMap<Box<[u8]>, u32>) -> Vec<u32> {
-        let (Lex::String { text: Some(text), .. }, Some(keeping)) = (state.lex, self.frames.get(state.frame).keeping)
+    pub fn repeated_endings(&self, state: State, endings: &FxHashMap<Box<[u8]>, u32>, closing: &[u32]) -> Vec<u32> {
+        let (Lex::String { language, text: Some(text), .. }, Some(keeping)) =
+            (state.lex, self.frames.get(state.frame).keeping)
         else {
             return Vec::new();
         };
-        if self.frames.get(self.frames.get(state.frame).parent).keeping.is_some() {
-            // What the container is compared with depends on every value inside it.
+        if !self.tables.languages[language as usize].is_plain() {
+            // The values may be few, and then every one of them counts.
             return endings.values().copied().collect();
         }
         let begun = values::unescaped(&self.frames.texts.bytes(text)).unwrap_or_default();
@@ -506,13 +599,25 @@ impl Machine {
             Value::Text(other) => other.strip_prefix(&begun[..]),
             _ => None,
         });
-        rest.filter_map(|rest| endings.get(rest).copied()).collect()
+        let mut special: Vec<u32> = rest.filter_map(|rest| endings.get(rest).copied()).collect();
+        if self.frames.get(self.frames.get(state.frame).parent).keeping.is_some() {
+            // What the container is compared with depends on every value inside it.
+            special.extend_from_slice(closing);
+        }
+        special
     }
 
-    /// The state after the rest of a string that may hold any text, escapes undone, and its closing quote.
-    pub fn end_string(&mut self, state: State, rest: &[u8]) -> Option<State> {
-        let Lex::String { language, body, text } = state.lex else { return None };
+    fn end_string(&mut self, frame: FrameId, language: u32, body: BodyState, text: Kept, rest: &[u8]) -> Option<State> {
+        let strings = self.tables.languages[language as usize].clone();
+        let at = match strings.is_plain() {
+            true => body.at,
+            false => {
+                let mut dfa = strings.lock();
+                let end = rest.iter().try_fold(body.at, |at, byte| dfa.step(at, *byte))?;
+                dfa.accepts(end).then_some(end)?
+            }
+        };
         let value = text.map(|text| self.kept_string(text, rest));
-        self.close_string(state.frame, language, body.at, value)
+        self.close_string(frame, language, at, value)
     }
 }

@@ -388,12 +388,13 @@ impl Tables {
         let Spec { require, watch } = self.specs.get(spec).clone();
         let watch: Vec<_> = watch.iter().map(|formula| self.specs.lowering.number_expr(*formula)).collect();
         let expr = self.specs.lowering.number_expr(require);
-        let language = NumberLanguage::compile(&expr, &watch, self.plain).unwrap_or_else(|error| {
+        let strings = self.strings.clone();
+        let language = strings.numbers().language(&expr, &watch, self.plain).unwrap_or_else(|error| {
             self.budget.fail(Overrun::Part(error.to_string()));
             self.blame(require);
-            NumberLanguage::compile(&Expr::False, &[], false).expect("no number is easily decided")
+            strings.numbers().language(&Expr::False, &[], false).expect("no number is easily decided")
         });
-        self.numbers.push(Arc::new(language));
+        self.numbers.push(language);
         let id = self.numbers.len() as u32 - 1;
         self.number_of.insert(spec, id);
         id

@@ -30,7 +30,7 @@ pub use ecma::PatternError;
 pub use escape::{BodyState, BodyStep};
 pub use expr::Expr;
 pub use formats::{Formats, Known};
-pub use number::{NumberAtom, NumberClass, NumberError, NumberLanguage, NumberState};
+pub use number::{NumberAtom, NumberCache, NumberClass, NumberError, NumberLanguage, NumberState};
 pub use strings::{
     DomainKind, LengthBounds, Loops, MachineKind, Overrun, Shape, StrState, StringAtom, StringCache, StringDfa,
     StringDfaGuard, StringLanguage, Verdicts,

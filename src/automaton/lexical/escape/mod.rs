@@ -221,8 +221,15 @@ fn value_behind(phase: u8, value: u32, byte: u8) -> u32 {
 /// The state inside an escape, if the escape can still become a character that may follow.
 fn waiting(dfa: &mut StringDfa, at: StrState, phase: u8, value: u32, spelling: Spelling) -> BodyStep {
     let sub = u32::from(phase) | value << 8;
+    let live = waits(dfa, at, sub, spelling);
+    if live { BodyStep::Stay(BodyState { sub, at }) } else { BodyStep::Dead }
+}
+
+/// Whether an escape that has come as far as `sub` can still become a character that may follow.
+fn waits(dfa: &mut StringDfa, at: StrState, sub: u32, spelling: Spelling) -> bool {
+    let (phase, value) = ((sub & 0xFF) as u8, sub >> 8);
     let key = sub | u32::from(spelling == Spelling::Shortest) << 31;
-    let live = match dfa.escape_memo(at, key) {
+    match dfa.escape_memo(at, key) {
         Some(live) => live,
         None => {
             let live = match spelling {
@@ -234,8 +241,14 @@ fn waiting(dfa: &mut StringDfa, at: StrState, phase: u8, value: u32, spelling: S
             dfa.remember_escape(at, key, live);
             live
         }
-    };
-    if live { BodyStep::Stay(BodyState { sub, at }) } else { BodyStep::Dead }
+    }
+}
+
+/// Whether a place reached by a walk from one [`super::StringLanguage::afloat`] is live, now that the walk is known to have begun
+/// behind `len` code points.
+pub fn settles(dfa: &mut StringDfa, body: BodyState, len: u32, spelling: Spelling) -> bool {
+    let Some(at) = dfa.settle(body.at, len) else { return false };
+    body.phase() < u32::from(BACKSLASH) || dfa.is_plain() || waits(dfa, at, body.sub, spelling)
 }
 
 /// Whether a byte in an escape keeps to [`Spelling::Shortest`].

@@ -7,6 +7,13 @@ use super::{Expr, NumberAtom, NumberLanguage, NumberState, Phase, live::FAR, man
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NumberClass(NumberState);
 
+impl NumberClass {
+    /// A state that stands for the class.
+    pub fn state(self) -> NumberState {
+        self.0
+    }
+}
+
 impl NumberLanguage {
     /// The class of a state: what of it can still matter. Unbounded integers after the first digit, for instance,
     /// share one. Costs a few nanoseconds.

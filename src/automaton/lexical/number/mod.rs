@@ -21,6 +21,7 @@
 //! Tried and refused: finite automata over digits (the set is not regular: `1000...e-3` must count), and digits kept
 //! as big integers (a state then grows with the text and `1e400` with its exponent).
 
+mod cache;
 mod class;
 mod lattice;
 mod live;
@@ -39,6 +40,7 @@ use self::{
 use super::Expr;
 use crate::schema::Decimal;
 
+pub use cache::NumberCache;
 use class::Classing;
 pub use class::NumberClass;
 

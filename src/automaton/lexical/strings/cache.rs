@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::super::ecma::{self, PatternError};
 use super::super::expr::Expr;
 use super::super::formats::Formats;
+use super::super::number::NumberCache;
 use super::build::{self, Compiled};
 use super::nfa::{MAX_STATES, Nfa};
 use super::{StringAtom, StringLanguage, counted, formula};
@@ -23,7 +24,7 @@ const MEASURE_EVERY: usize = 64;
 
 type Key = (Expr<StringAtom>, Vec<Expr<StringAtom>>);
 
-/// Compiled string languages by content.
+/// Compiled string languages by content, and those of numbers beside them.
 ///
 /// Bounded: when it is full, what was used longest ago makes room; who still holds a language keeps it. A language that
 /// has outgrown its memory is handed out no more, but built again.
@@ -44,6 +45,7 @@ pub struct StringCache {
     languages: Mutex<Shelf<Key, Arc<StringLanguage>>>,
     patterns: Mutex<Shelf<Arc<str>, Compiled>>,
     formats: OnceLock<Formats>,
+    numbers: NumberCache,
 }
 
 impl StringCache {
@@ -85,6 +87,10 @@ impl StringCache {
             }
         }
         Ok(language)
+    }
+
+    pub fn numbers(&self) -> &NumberCache {
+        &self.numbers
     }
 
     /// The formats that can be used. They are read on the first call, which takes about half a millisecond.

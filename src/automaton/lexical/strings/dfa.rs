@@ -148,6 +148,9 @@ impl StringDfa {
         if self.rule.top == 0 {
             return Some(StrState { dfa, len: 0 });
         }
+        if state.is_afloat() {
+            return Some(StrState { dfa, len: state.len + u32::from(is_lead(byte)) });
+        }
         let len = self.longer(state.len, byte);
         (len <= self.memo.easy[dfa as usize] || self.live_at(dfa, len)).then_some(StrState { dfa, len })
     }
@@ -157,9 +160,26 @@ impl StringDfa {
         (len + u32::from(is_lead(byte))).min(self.rule.top)
     }
 
+    /// Whether the language counts code points.
+    pub fn counts(&self) -> bool {
+        self.rule.top > 0
+    }
+
+    /// The state reached by a walk from one [`super::StringLanguage::afloat`], now that the walk is known to have begun behind `len`
+    /// code points; `None` if that is not live.
+    pub fn settle(&mut self, state: StrState, len: u32) -> Option<StrState> {
+        if !state.is_afloat() {
+            return Some(state);
+        }
+        let (dfa, more) = (state.dfa, state.len & !StrState::AFLOAT);
+        let len = len.saturating_add(more).min(self.rule.top);
+        (len <= self.memo.easy[dfa as usize] || self.live_at(dfa, len)).then_some(StrState { dfa, len })
+    }
+
     /// Whether the text may end here.
     pub fn accepts(&self, state: StrState) -> bool {
-        let fits = |s: &Segment| s.first <= state.len && s.last.is_none_or(|last| state.len <= last);
+        let fits =
+            |s: &Segment| state.is_afloat() || s.first <= state.len && s.last.is_none_or(|last| state.len <= last);
         let holds = |s: &Segment| formula::holds(&self.rule.conditions[s.condition], &self.product, state.dfa);
         self.product.is_between(state.dfa) && self.rule.segments.iter().any(|s| fits(s) && holds(s))
     }
@@ -236,11 +256,16 @@ impl StringDfa {
 
     /// Whether an escape that has come as far as `progress` is known to be live or dead in a state.
     pub(in super::super) fn escape_memo(&self, state: StrState, progress: u32) -> Option<bool> {
-        self.memo.escapes.get(&(state, progress)).copied()
+        self.memo.escapes.get(&(self.anchored(state), progress)).copied()
     }
 
     pub(in super::super) fn remember_escape(&mut self, state: StrState, progress: u32, live: bool) {
-        self.memo.escapes.insert((state, progress), live);
+        self.memo.escapes.insert((self.anchored(state), progress), live);
+    }
+
+    /// The state by which what is found out about an escape is kept: afloat, the number of code points is nothing to it.
+    fn anchored(&self, state: StrState) -> StrState {
+        if state.is_afloat() { StrState { len: StrState::AFLOAT, ..state } } else { state }
     }
 
     /// Where a byte of the class leads, be that live or not; `None` if plainly dead.

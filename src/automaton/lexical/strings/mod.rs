@@ -87,8 +87,20 @@ pub enum StringAtom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StrState {
     pub dfa: u32,
-    /// Code points begun so far, as long as the number matters; 0 where it never does.
+    /// Code points begun so far, as long as the number matters; 0 where it never does. With [`StrState::AFLOAT`] in it,
+    /// so many more than an unknown number.
     pub len: u32,
+}
+
+impl StrState {
+    /// A bit of `len`: the text began before an unknown number of code points. Whatever could be live behind some
+    /// number of them is live; [`StringDfa::settle`] tells what is once the number is known. Lengths are therefore told
+    /// apart up to 2^31.
+    pub const AFLOAT: u32 = 1 << 31;
+
+    fn is_afloat(self) -> bool {
+        self.len & Self::AFLOAT != 0
+    }
 }
 
 /// How the mask of a plain string relates to the mask in a state.
@@ -162,6 +174,7 @@ struct Signs {
 #[derive(Debug)]
 pub struct StringLanguage {
     plain: bool,
+    counts: bool,
     watched: usize,
     signs: Arc<Signs>,
     dfa: Mutex<StringDfa>,
@@ -169,8 +182,8 @@ pub struct StringLanguage {
 
 impl StringLanguage {
     fn new(dfa: StringDfa) -> Self {
-        let (plain, watched, signs) = (dfa.is_plain(), dfa.rule.watch.len(), Arc::clone(&dfa.signs));
-        Self { plain, watched, signs, dfa: Mutex::new(dfa) }
+        let (plain, counts, watched) = (dfa.is_plain(), dfa.counts(), dfa.rule.watch.len());
+        Self { plain, counts, watched, signs: Arc::clone(&dfa.signs), dfa: Mutex::new(dfa) }
     }
 
     /// See [`StringDfa::is_soft`].
@@ -201,6 +214,11 @@ impl StringLanguage {
     /// Whether every string is allowed and nothing is watched: then the automaton need not be asked.
     pub fn is_plain(&self) -> bool {
         self.plain
+    }
+
+    /// The state with the number of code points before it left open, if the language counts them.
+    pub fn afloat(&self, state: StrState) -> StrState {
+        if self.counts { StrState { len: StrState::AFLOAT, ..state } } else { state }
     }
 
     /// Number of watched formulas.

@@ -9,20 +9,22 @@ use rustc_hash::FxHashMap;
 use super::super::expr::Expr;
 use super::StrState;
 use super::dfa::StringDfa;
-use super::nfa::NEVER;
 use super::product::{Part, json_cost};
 
 /// States that the search for a shortest completion may visit.
 const COMPLETION_BUDGET: usize = 200_000;
 
-/// One-byte characters that lead from a state to itself.
+/// Characters that lead from a state to itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loops {
     /// Bit `b`: the byte `b`, below 128.
-    pub bytes: u128,
-    /// So many of them may follow each other before a length bound ends it; `u32::MAX` if none does.
-    pub room: u32,
+    pub ascii: u128,
+    /// Bit `b - 0xc0`: all characters that begin with the byte `b`.
+    pub others: u64,
 }
+
+/// States inside a character that the search for [`Loops::others`] may visit.
+const INNER_BUDGET: usize = 64;
 
 impl StringDfa {
     /// If the text must go on and only one byte can follow: that byte.
@@ -43,18 +45,42 @@ impl StringDfa {
         only
     }
 
-    /// The one-byte characters on which the state's automaton stays where it is; only the length counts on, where
-    /// lengths count.
+    /// The characters on which the state's automaton stays where it is; only the length counts on, where lengths count.
     pub fn loops_on(&mut self, state: StrState) -> Loops {
-        let [segment] = self.rule.segments[..] else { return Loops::default() };
-        let mut bytes = 0;
+        let mut ascii = 0;
         for byte in 0..128u8 {
             let class = usize::from(self.product.class_of[usize::from(byte)]);
-            bytes |= u128::from(self.edge(state.dfa, class) == Some(state.dfa)) << byte;
+            ascii |= u128::from(self.edge(state.dfa, class) == Some(state.dfa)) << byte;
         }
-        let min = self.measure(segment.condition, state.dfa).min;
-        let room = segment.last.map_or(u32::MAX, |last| last.saturating_sub(state.len).saturating_sub(min));
-        if bytes == 0 || min == NEVER { Loops::default() } else { Loops { bytes, room } }
+        let mut others = 0;
+        for class in 0..self.product.classes() {
+            if self.product.first[class] >= 0xC0 && self.others_loop(state.dfa, class) {
+                let bytes = (1u64 << self.product.sizes[class].min(63)) - 1;
+                others |= bytes << (self.product.first[class] - 0xC0);
+            }
+        }
+        Loops { ascii, others }
+    }
+
+    /// Whether every character that begins with a byte of the class leads from a state between characters to itself.
+    fn others_loop(&mut self, root: u32, class: usize) -> bool {
+        let mut inside = Vec::new();
+        let mut next = 0;
+        let mut state = root;
+        loop {
+            let classes = if next == 0 { class..class + 1 } else { 0..self.product.classes() };
+            for class in classes.filter(|class| self.product.continues_utf8(state, *class)).collect::<Vec<_>>() {
+                match self.edge(state, class) {
+                    Some(target) if target == root || inside.contains(&target) => {}
+                    Some(target) if !self.product.is_between(target) && inside.len() < INNER_BUDGET => {
+                        inside.push(target);
+                    }
+                    _ => return false,
+                }
+            }
+            let Some(&following) = inside.get(next) else { return next > 0 };
+            (state, next) = (following, next + 1);
+        }
     }
 
     /// The bytes of a completion that is shortest when written as the rest of a JSON string body (`"` counts as two

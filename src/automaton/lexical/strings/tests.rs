@@ -512,11 +512,21 @@ fn shapes_loops_and_forced_bytes() {
     let mut dfa = language.lock();
     let state = walk(&mut dfa, "abc").unwrap();
     let loops = dfa.loops_on(state);
-    assert_eq!(loops, Loops { bytes: ((1 << 26) - 1) << b'a', room: 6 });
+    assert_eq!(loops, Loops { ascii: ((1 << 26) - 1) << b'a', others: 0 });
     assert_eq!(walk(&mut dfa, "abcdefghij"), None);
     let state = walk(&mut dfa, "abcdefghi").unwrap();
     assert_eq!(dfa.forced(state), Some(b'-'));
-    assert_eq!(dfa.loops_on(state).room, 0);
+    let loops = |text: &str| {
+        let language = cache.language(&pattern(text), &[]).unwrap();
+        let mut dfa = language.lock();
+        let state = walk(&mut dfa, "a").unwrap();
+        dfa.loops_on(state)
+    };
+    // Characters begin with C2 to F4; those with C3 hold U+00C0 to U+00FF.
+    let leads = ((1 << (0xF5 - 0xC2)) - 1) << 2;
+    assert_eq!(loops("^[^/]+$"), Loops { ascii: !(1 << b'/'), others: leads });
+    assert_eq!(loops("^[^/\\u00e9]+$"), Loops { ascii: !(1 << b'/'), others: leads & !(1 << 3) });
+    assert_eq!(loops("^[a-z]+/[^]*$"), Loops { ascii: ((1 << 26) - 1) << b'a', others: 0 });
 }
 
 #[test]
