@@ -17,7 +17,7 @@ use crate::{automaton::lexical::Expr, schema::Decimal};
 /// Divisors in one formula, `Integer` among them.
 pub const LATTICES: usize = 6;
 /// Pieces of the number line times size of the formulas.
-const WORK_LIMIT: usize = 50_000_000;
+const WORK_LIMIT: usize = 20_000_000;
 /// Entry b of lattice i's word tells whether bit i of b is set.
 const PATTERNS: [u64; LATTICES] = [
     0xAAAA_AAAA_AAAA_AAAA,
