@@ -40,6 +40,9 @@ pub enum Free {
     Of { text: u32, language: u32, body: BodyState },
 }
 
+/// With more patterns and names than this, the classes of free keys are not tried one by one.
+const MAX_TRIED_CLASSES: usize = 4;
+
 impl Machine {
     pub(super) fn open_key(&mut self, frame: FrameId) -> Option<State> {
         let Container::Object(object) = self.frames.get(frame).container else { return None };
@@ -78,7 +81,37 @@ impl Machine {
         if shape.free == FreeKeys::All && self.after_key(object, KeyClass::Free(BitSets::EMPTY)).is_none() {
             return Free::No;
         }
+        if let FreeKeys::Of(_) = shape.free
+            && !self.some_class_may_come(object, &shape)
+        {
+            return Free::No;
+        }
         free
+    }
+
+    /// A free key of some class may come. Where that is true of some classes only, or there are many, a key may turn out
+    /// to be of none of them.
+    fn some_class_may_come(&mut self, object: &ObjectFrame, shape: &Shape) -> bool {
+        if !shape.counted && self.tables.specs.get(object.object.rest).is_trivial() {
+            return true;
+        }
+        let watched = shape.patterns.len() + shape.names.len();
+        if watched > MAX_TRIED_CLASSES {
+            self.tables.live.soft = true;
+            return true;
+        }
+        // Names that must hold do: the language sees to that.
+        let hard = shape.names.iter().enumerate().filter(|(_, (_, hard))| *hard);
+        let hard = hard.fold(0, |bits, (index, _)| bits | 1u64 << (shape.patterns.len() + index));
+        let classes = (0..1u64 << watched).filter(|class| class & hard == hard);
+        let (mut may, mut may_not) = (false, false);
+        for class in classes {
+            let class = self.tables.specs.bits.of_word(class);
+            let comes = self.after_key(object, KeyClass::Free(class)).is_some();
+            (may, may_not) = (may | comes, may_not | !comes);
+        }
+        self.tables.live.soft |= may && may_not;
+        may
     }
 
     fn missing(&self, object: &ObjectFrame, required: u32) -> u32 {

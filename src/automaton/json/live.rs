@@ -537,19 +537,22 @@ impl Tables {
         }
         let prefix = self.prefix_len(&valid).max(self.prefix_len(&violated));
         let last = prefix.max(position);
-        let room = |at: u32| max.is_none_or(|max| at < max);
         for (_, count) in &contained {
             min = min.max(position.saturating_add(*count));
+        }
+        // No item can come from where one is that nothing satisfies.
+        let looked_at = if contained.is_empty() && violated.is_empty() { min } else { last.saturating_add(1).max(min) };
+        for at in position..looked_at.min(last.saturating_add(1)) {
+            let formula = self.item_formula(&valid, at);
+            if !self.inhabited(formula) {
+                max = Some(max.map_or(at, |max| max.min(at)));
+                break;
+            }
         }
         if max.is_some_and(|max| min > max) {
             return false;
         }
-        for at in position..min.min(last.saturating_add(1)) {
-            let formula = self.item_formula(&valid, at);
-            if !self.inhabited(formula) {
-                return false;
-            }
-        }
+        let room = |at: u32| max.is_none_or(|max| at < max);
         for (schema, count) in contained {
             let mut places = 0;
             for at in position..=last {
