@@ -54,7 +54,7 @@ fn conflicting_keywords_are_named() {
             &["/type", "/properties", "/additionalProperties", "/required"],
         ),
         (r#"{"oneOf":[{"type":"string"},{"type":"string"}]}"#, "", &["/oneOf"]),
-        (r##"{"$ref":"#/$defs/a","$defs":{"a":{"not":{}}}}"##, "", &["/$defs/a/not"]),
+        (r##"{"$ref":"#/$defs/a","$defs":{"a":{"not":{}}}}"##, "/$defs/a", &["/$defs/a/not"]),
         (
             r#"{"type":"array","minItems":2,"items":{"type":"boolean","const":1}}"#,
             "/items",

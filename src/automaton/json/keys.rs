@@ -73,6 +73,9 @@ impl Machine {
             FreeKeys::Of(language) => {
                 let Some(language) = self.narrowed_free(object, language) else { return Free::No };
                 let Some(at) = self.tables.string_start(language) else { return Free::No };
+                if object.others != Frames::NO_OTHERS {
+                    self.tables.doubt_unless_endless_from(language, at);
+                }
                 Free::Of { text: Texts::EMPTY, language, body: BodyState { sub: 0, at } }
             }
         }
@@ -232,7 +235,12 @@ impl Machine {
             let step = body_step(strings, body, byte, self.style.spelling);
             self.tables.charge_for(strings);
             key.free = match step {
-                BodyStep::Stay(body) => Free::Of { text, language, body },
+                BodyStep::Stay(body) => {
+                    if object.others != Frames::NO_OTHERS {
+                        self.tables.doubt_unless_endless_from(language, body.at);
+                    }
+                    Free::Of { text, language, body }
+                }
                 BodyStep::Dead => Free::No,
                 BodyStep::Close(_) => key.free,
             };

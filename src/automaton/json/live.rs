@@ -6,8 +6,9 @@
 //! it is being asked about counts as empty, since no finite value gets by on it. An answer that leant on such an
 //! assumption is not kept.
 //!
-//! Exact for what real schemas do. Where clauses are too many to try, or several violations would have to share
-//! one last key, the answer is "live" and [`Liveness::soft`] says so.
+//! Exact for what real schemas do. Where clauses are too many to try, where several keywords of one value must be
+//! violated, where the number of `contains` is bounded from above, or where keys or items that must differ may run out
+//! and are not listed, the answer is "live" and [`Liveness::soft`] says so.
 
 use rustc_hash::FxHashMap;
 
@@ -18,7 +19,10 @@ use super::{
     object::{FreeKeys, KeyFacts, Object, Shape},
     tables::{PlanId, Tables},
 };
-use crate::schema::{Keyword, SchemaId};
+use crate::{
+    automaton::lexical::StrState,
+    schema::{Keyword, SchemaId},
+};
 
 /// Answers found so far.
 #[derive(Debug, Default)]
@@ -198,24 +202,53 @@ impl Tables {
             let is_wanted = wanted.contains(&shape.known[index as usize].text);
             let is_required = self.specs.bits.contains(shape.required, index);
             if (is_wanted || is_required) && !self.specs.bits.contains(point.seen, index) {
-                if !self.key_feasible(&outlook, Some(index), None) {
+                if !self.key_feasible(&outlook, Some(index), &[]) {
                     return false;
                 }
                 total += 1;
             }
         }
-        // A key that is wanted anyway may be the one that violates; whether it must be another one matters only where the
-        // count is tight, and is not looked into.
-        self.live.soft |= max.is_some_and(|max| max - max.min(total) < violated.len() as u32);
-        for at in violated {
-            if !self.any_key_feasible(&outlook, Some(at)) {
-                return false;
-            }
-        }
-        if max.is_some_and(|max| total.max(min) > max) {
+        let Some((extra, sure)) = self.keys_that_violate(&outlook, &violated, &wanted) else { return false };
+        let room = |keys: u32| max.is_none_or(|max| total.saturating_add(keys).max(min) <= max);
+        if !room(extra) {
             return false;
         }
+        if !sure.is_some_and(room) {
+            self.live.soft = true;
+        }
         total >= min || self.enough_keys(&outlook, min - total, &wanted)
+    }
+
+    /// How many keys must come, beside those that must come anyway, so that all these keywords are violated: at least,
+    /// and how many are enough, if that was found. None: one of them cannot be violated.
+    fn keys_that_violate(
+        &mut self,
+        outlook: &Outlook,
+        violated: &[(SchemaId, u32)],
+        wanted: &[u32],
+    ) -> Option<(u32, Option<u32>)> {
+        let anyway: Vec<u32> = (0..outlook.shape.known.len() as u32)
+            .filter(|index| {
+                let must = self.specs.bits.contains(outlook.shape.required, *index)
+                    || wanted.contains(&outlook.shape.known[*index as usize].text);
+                must && !self.specs.bits.contains(outlook.point.seen, *index)
+            })
+            .collect();
+        if violated.is_empty() || anyway.iter().any(|index| self.key_feasible(outlook, Some(*index), violated)) {
+            return Some((0, Some(0)));
+        }
+        let mut least = 0;
+        for at in violated {
+            if anyway.iter().any(|index| self.key_feasible(outlook, Some(*index), &[*at])) {
+                continue;
+            }
+            if !self.any_key_feasible(outlook, &[*at]) {
+                return None;
+            }
+            least = 1;
+        }
+        let enough = (least == 1 && violated.len() == 1) || self.any_key_feasible(outlook, violated);
+        Some((least, enough.then_some(1)))
     }
 
     /// The value that is waited for decides about a condition.
@@ -225,7 +258,7 @@ impl Tables {
 
     /// So many more keys can be had, beside those that must come.
     fn enough_keys(&mut self, outlook: &Outlook, missing: u32, wanted: &[u32]) -> bool {
-        if self.key_feasible(outlook, None, None) {
+        if self.key_feasible(outlook, None, &[]) {
             // How many there are of a language is not counted.
             if let FreeKeys::Of(language) = outlook.shape.free
                 && missing + outlook.point.count > 1
@@ -240,7 +273,7 @@ impl Tables {
             let must = self.specs.bits.contains(outlook.shape.required, index)
                 || wanted.contains(&outlook.shape.known[index as usize].text);
             let seen = self.specs.bits.contains(outlook.point.seen, index);
-            if !must && !seen && self.key_feasible(outlook, Some(index), None) {
+            if !must && !seen && self.key_feasible(outlook, Some(index), &[]) {
                 found += 1;
                 if found >= missing {
                     return true;
@@ -250,7 +283,7 @@ impl Tables {
         false
     }
 
-    fn any_key_feasible(&mut self, outlook: &Outlook, violating: Option<(SchemaId, u32)>) -> bool {
+    fn any_key_feasible(&mut self, outlook: &Outlook, violating: &[(SchemaId, u32)]) -> bool {
         let known =
             (0..outlook.shape.known.len() as u32).filter(|index| !self.specs.bits.contains(outlook.point.seen, *index));
         let known: Vec<u32> = known.collect();
@@ -260,7 +293,7 @@ impl Tables {
 
     /// A key (by index; None: some free one) can come with a value that keeps all that must be valid, and that breaks
     /// `violating` if that is asked.
-    fn key_feasible(&mut self, outlook: &Outlook, index: Option<u32>, violating: Option<(SchemaId, u32)>) -> bool {
+    fn key_feasible(&mut self, outlook: &Outlook, index: Option<u32>, violating: &[(SchemaId, u32)]) -> bool {
         let Outlook { shape, point, refused, valid } = *outlook;
         let Some(index) = index else {
             if shape.free == FreeKeys::None {
@@ -287,7 +320,7 @@ impl Tables {
         shape: &Shape,
         valid: &[(SchemaId, u32)],
         facts: &KeyFacts,
-        violating: Option<(SchemaId, u32)>,
+        violating: &[(SchemaId, u32)],
         names: Option<&[bool]>,
     ) -> bool {
         let set = self.set.clone();
@@ -307,7 +340,7 @@ impl Tables {
             children.extend(self.children_at(shape, *at, facts));
         }
         let mut formula = self.all_valid(&children);
-        if let Some(at) = violating {
+        for &at in violating {
             match name_holds(at) {
                 Some(Some(holds)) if holds => return false,
                 Some(_) => {}
@@ -390,6 +423,15 @@ impl Tables {
         })
     }
 
+    /// Free keys of a language may run out from here: then a key may turn out to have come before, and to have no other
+    /// end.
+    pub(super) fn doubt_unless_endless_from(&mut self, language: u32, at: StrState) {
+        let language = &self.languages[language as usize];
+        if !self.live.soft && !language.is_plain() && !language.lock().is_endless_from(at) {
+            self.live.soft = true;
+        }
+    }
+
     fn is_endless_language(&self, language: u32) -> bool {
         let language = &self.languages[language as usize];
         let endless = language.is_plain() || language.lock().is_endless();
@@ -412,27 +454,34 @@ impl Tables {
                 (Atom::MinCount(count), false) => max = Some(max.map_or(count - 1, |max| max.min(count - 1))),
                 (Atom::Keyword(schema, index), true) => valid.push((schema, index)),
                 (Atom::Keyword(schema, index), false) => violated.push((schema, index)),
-                (Atom::Contains { schema, min, .. }, true) if min > 0 => contained.push((schema, min)),
+                (Atom::Contains { schema, min, max: most }, true) if min > 0 => {
+                    self.live.soft |= most.is_some();
+                    contained.push((schema, min));
+                }
+                (Atom::Contains { max: None, .. } | Atom::Unique, true) => {}
                 // Too few or too many of something, or two equal items: whether that can be had is not looked into.
-                (Atom::Contains { .. } | Atom::Unique, _) => {}
+                (Atom::Contains { .. } | Atom::Unique, _) => self.live.soft = true,
                 (other, _) => unreachable!("{other:?} says nothing about arrays"),
             }
         }
         let prefix = self.prefix_len(&valid).max(self.prefix_len(&violated));
         let last = prefix.max(position);
-        let room = |at: u32| max.is_none_or(|max| at < max);
         for (_, count) in &contained {
             min = min.max(position.saturating_add(*count));
+        }
+        // No item can come from where one is that nothing satisfies.
+        let looked_at = if contained.is_empty() && violated.is_empty() { min } else { last.saturating_add(1).max(min) };
+        for at in position..looked_at.min(last.saturating_add(1)) {
+            let formula = self.item_formula(&valid, at);
+            if !self.inhabited(formula) {
+                max = Some(max.map_or(at, |max| max.min(at)));
+                break;
+            }
         }
         if max.is_some_and(|max| min > max) {
             return false;
         }
-        for at in position..min.min(last.saturating_add(1)) {
-            let formula = self.item_formula(&valid, at);
-            if !self.inhabited(formula) {
-                return false;
-            }
-        }
+        let room = |at: u32| max.is_none_or(|max| at < max);
         for (schema, count) in contained {
             let mut places = 0;
             for at in position..=last {
@@ -451,17 +500,25 @@ impl Tables {
                 return false;
             }
         }
-        violated.into_iter().all(|broken| {
-            (position..=last).any(|at| {
-                let Some(child) = self.child_at(broken, at).filter(|_| room(at)) else { return false };
-                let formula = self.item_formula(&valid, at);
-                let child = self.all_valid(&[child]);
-                let formulas = &mut self.specs.lowering.formulas;
-                let broken = formulas.not(child);
-                let formula = formulas.and([formula, broken]);
-                self.inhabited(formula)
-            })
-        })
+        if violated.len() > 1 && !(position..=last).any(|at| room(at) && self.item_violates(&valid, &violated, at)) {
+            // Several, and no item violates them all: whether there are items enough is not looked into.
+            self.live.soft = true;
+        }
+        violated
+            .into_iter()
+            .all(|broken| (position..=last).any(|at| room(at) && self.item_violates(&valid, &[broken], at)))
+    }
+
+    /// An item at a position can keep what must be valid and violate all of these.
+    fn item_violates(&mut self, valid: &[(SchemaId, u32)], violated: &[(SchemaId, u32)], at: u32) -> bool {
+        let mut parts = vec![self.item_formula(valid, at)];
+        for broken in violated {
+            let Some(child) = self.child_at(*broken, at) else { return false };
+            let child = self.all_valid(&[child]);
+            parts.push(self.specs.lowering.formulas.not(child));
+        }
+        let formula = self.specs.lowering.formulas.and(parts);
+        self.inhabited(formula)
     }
 
     fn item_formula(&mut self, keywords: &[(SchemaId, u32)], position: u32) -> Formula {

@@ -251,6 +251,7 @@ impl Lowering {
             Keyword::Items { .. } => self.formulas.atom(Atom::Keyword(at.0, at.1)),
             Keyword::ItemCount { min, max } => self.counts(*min, *max),
             Keyword::Contains { min: 0, max: None, .. } => Formula::TRUE,
+            Keyword::Contains { min, max: Some(max), .. } if min > max => Formula::FALSE,
             Keyword::Contains { schema, min, max } => {
                 self.formulas.atom(Atom::Contains { schema: *schema, min: *min, max: *max })
             }

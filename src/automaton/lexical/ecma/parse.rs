@@ -6,6 +6,9 @@ use super::{Ast, PatternError, class, property};
 /// Groups may nest this deep.
 const MAX_DEPTH: usize = 200;
 
+/// Ranges of characters in all classes together.
+const MAX_RANGES: usize = 500_000;
+
 type Result<T> = std::result::Result<T, PatternError>;
 
 /// Reads a pattern.
@@ -13,7 +16,7 @@ type Result<T> = std::result::Result<T, PatternError>;
 /// # Errors
 /// The pattern is malformed, or uses what cannot be enforced; the message names it and the offset shows it.
 pub fn parse(pattern: &str) -> Result<Ast> {
-    let mut parser = Parser { text: pattern, at: 0, depth: 0, inside: Inside::Nothing };
+    let mut parser = Parser { text: pattern, at: 0, depth: 0, ranges: 0, inside: Inside::Nothing };
     let ast = parser.alternation()?;
     match parser.peek() {
         None => Ok(ast),
@@ -33,6 +36,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Of all classes so far.
+    ranges: usize,
     inside: Inside,
 }
 
@@ -102,6 +107,13 @@ impl Parser<'_> {
             }
             let start = self.at;
             let atom = self.atom()?;
+            if let Ast::Class(set) = &atom {
+                self.ranges += set.ranges().len();
+                if self.ranges > MAX_RANGES {
+                    let message = format!("the classes have more than {MAX_RANGES} ranges of characters");
+                    return Err(PatternError::new(start, message));
+                }
+            }
             parts.push(self.quantified(atom, start)?);
         }
         Ok(Ast::concat(parts))

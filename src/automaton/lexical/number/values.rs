@@ -15,7 +15,7 @@ use super::{
 use crate::{automaton::lexical::Expr, schema::Decimal};
 
 /// Pieces of the number line times size of the formulas.
-const WORK_LIMIT: usize = 50_000_000;
+const WORK_LIMIT: usize = 20_000_000;
 /// A constant that is not 0, without its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Constant {

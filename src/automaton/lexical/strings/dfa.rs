@@ -13,7 +13,7 @@ use super::formula::{self, Atom, Condition, Segment};
 use super::literals::is_lead;
 use super::nfa::{Measure, NEVER};
 use super::product::Product;
-use super::{Overrun, Signs, StrState, Verdicts};
+use super::{Overrun, Shape, Signs, StrState, Verdicts};
 
 /// A cell whose target accepts nothing.
 const DEAD: u32 = u32::MAX - 1;
@@ -68,8 +68,12 @@ impl Table {
         self.rows.len() * 4 + self.cells.len() * 16
     }
 }
-/// Steps that one walk may take. A step is a thread of a pattern that is moved, some 5 to 10 nanoseconds.
-const MAX_STEPS: u64 = 15_000_000;
+
+/// Steps that one walk may take. A step is a thread of a pattern that is moved, some 10 to 30 nanoseconds.
+const MAX_STEPS: u64 = 8_000_000;
+
+/// There are more texts of so many code points than anybody writes.
+const ROOM_ENOUGH: u32 = 4;
 
 /// What a language demands and reports. Immutable.
 #[derive(Debug)]
@@ -217,6 +221,17 @@ impl StringDfa {
 
     /// Texts of any length are in the language. False also where that is not plain to see.
     pub fn is_endless(&mut self) -> bool {
+        self.is_endless_from(StrState { dfa: 0, len: 0 })
+    }
+
+    /// More texts go on from a place than can ever come: of any length, or any at all of some length. False also where
+    /// that is not plain to see.
+    pub fn is_endless_from(&mut self, state: StrState) -> bool {
+        match self.shape(state) {
+            Shape::Universal => return true,
+            Shape::UpTo(room) if room >= ROOM_ENOUGH => return true,
+            _ => {}
+        }
         let open: Vec<usize> = self
             .rule
             .segments
@@ -224,7 +239,7 @@ impl StringDfa {
             .filter(|segment| segment.last.is_none())
             .map(|segment| segment.condition)
             .collect();
-        open.into_iter().any(|condition| self.measure(condition, 0).stretch != NEVER)
+        open.into_iter().any(|condition| self.measure(condition, state.dfa).stretch != NEVER)
     }
 
     /// A new walk begins.

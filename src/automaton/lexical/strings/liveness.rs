@@ -24,7 +24,7 @@ const SEARCH_BUDGET: usize = 20_000;
 const SOFT_BUDGET: usize = 100;
 
 /// Steps that one search may take.
-const SEARCH_STEPS: u64 = 3_000_000;
+const SEARCH_STEPS: u64 = 2_000_000;
 
 /// States that the search for universality may visit: beyond, the answer is no.
 const UNIVERSAL_BUDGET: usize = 300;

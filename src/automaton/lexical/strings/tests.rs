@@ -581,17 +581,32 @@ fn hostile_and_large_inputs_end_soon() {
 fn an_automaton_that_outgrows_its_memory_says_so() {
     let cache = StringCache::default();
     let language = cache.language(&pattern("^(?:[01]*1[01]{400}2|[01]*)$"), &[]).unwrap();
+    let mut random = Random(1);
+    let mut state = language.lock().start().unwrap();
+    let mut walk = |steps: usize, language: &StringLanguage| {
+        let mut dfa = language.lock();
+        for _ in 0..steps {
+            match dfa.step(state, b'0' + random.below(2) as u8) {
+                Some(next) => state = next,
+                None => return,
+            }
+        }
+    };
+    (0..20_000).for_each(|_| walk(100, &language));
+    let overrun = language.overrun().expect("it has outgrown its memory");
+    assert!(overrun.bytes > 64 << 20 && overrun.bytes < 100 << 20, "{overrun}");
+    assert!(language.is_worn());
+    // Who asks anew gets another; and one walk alone may not take so much.
+    let language = cache.language(&pattern("^(?:[01]*1[01]{400}2|[01]*)$"), &[]).unwrap();
+    assert!(language.overrun().is_none() && !language.is_worn());
+    let mut state = language.lock().start().unwrap();
     let mut dfa = language.lock();
     let mut random = Random(1);
-    let mut state = dfa.start().unwrap();
-    for _ in 0..2_000_000 {
-        match dfa.step(state, b'0' + random.below(2) as u8) {
-            Some(next) => state = next,
-            None => break,
-        }
+    while let Some(next) = dfa.step(state, b'0' + random.below(2) as u8) {
+        state = next;
     }
-    let overrun = dfa.overrun().expect("it has outgrown its memory");
-    assert!(overrun.bytes > 64 << 20 && overrun.bytes < 100 << 20, "{overrun}");
+    let overrun = dfa.overrun().expect("it has taken all its steps");
+    assert!(overrun.bytes < 64 << 20 && overrun.steps > 1_000_000, "{overrun}");
     drop(dfa);
     // Who asks next gets a new one.
     let again = cache.language(&pattern("^(?:[01]*1[01]{400}2|[01]*)$"), &[]).unwrap();
