@@ -14,7 +14,7 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use super::text::{Forest, Inside, Node, ROOT, Tree, code_points};
+use super::text::{Forest, Inside, Node, ROOT, Tree, code_points, may_follow_text};
 use crate::{
     automaton::lexical::{
         Loops,
@@ -29,7 +29,7 @@ pub struct BodyTokens {
     tree: Tree,
     /// Those that do not leave the string.
     pub inside: Inside,
-    /// Those with the closing quote in them: what comes after the quote, by token.
+    /// Those with the closing quote in them, as far as JSON can go on so: what comes after the quote, by token.
     pub after: TokenTrie,
     /// The same tokens by the text before their quote.
     pub contents: Vec<Content>,
@@ -150,11 +150,7 @@ impl Pack {
                 at += 1;
             }
         }
-        let read = match node.1 {
-            ROOT => 0,
-            node => code_points(&forest.bytes(tree, trie.tokens_below(node)[0])[..above]),
-        };
-        found.finish(tree, read, forest)
+        found.finish(tree, forest.read(node), forest)
     }
 }
 
@@ -193,6 +189,10 @@ impl<'a> Found<'a> {
         tokens: impl Iterator<Item = (TokenId, &'a [u8])>,
     ) {
         let Self { texts, by_content, winding, .. } = self;
+        let mut tokens = tokens.filter(|(_, bytes)| may_follow_text(&bytes[depth..])).peekable();
+        if tokens.peek().is_none() {
+            return;
+        }
         let index = *by_content.entry(text.into()).or_insert_with(|| {
             texts.push((text.into(), Vec::new()));
             texts.len() as u32 - 1

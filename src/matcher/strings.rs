@@ -16,7 +16,7 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use super::text::{Forest, Inside, Node, Tree, code_points};
+use super::text::{Forest, Inside, Node, Tree, may_follow_text};
 use crate::{
     automaton::lexical::{BodyState, BodyStep, Loops, StrState, StringDfa, StringLanguage, escape, unescape::Spelling},
     vocab::{TokenId, TokenMask, TokenTrie},
@@ -32,12 +32,10 @@ pub struct LanguageTokens {
     runs: Vec<Run>,
     /// The others, by where they end.
     ends: Vec<(BodyState, Vec<TokenId>)>,
-    /// Those that cross the closing quote: what comes after the quote, by token.
+    /// Those that cross the closing quote, as far as JSON can go on so: what comes after the quote, by token.
     pub after: TokenTrie,
     /// The same tokens by where the text ends.
     pub endings: Vec<Ending>,
-    /// Those of them that cross more than one quote after that.
-    pub winding: Vec<TokenId>,
 }
 
 /// Tokens that end in a place where characters loop.
@@ -141,17 +139,21 @@ impl StringTables {
         let (Range { start: mut at, end }, above) = forest.below(node);
         let mut found = Found { counts: dfa.counts(), ..Found::default() };
         let mut loops: FxHashMap<u32, Loops> = FxHashMap::default();
-        let mut states: Vec<BodyState> = Vec::with_capacity(16);
+        // Each with the code points that the path has begun, read as plain text.
+        let mut states: Vec<(BodyState, u16)> = Vec::with_capacity(16);
+        let start = (start, forest.read(node));
         while at < end {
             let here = trie.nodes()[at as usize];
             let depth = usize::from(here.depth);
             states.truncate(depth - above - 1);
-            let before = states.last().copied().unwrap_or(start);
+            let (before, begun) = states.last().copied().unwrap_or(start);
             match escape::step_spelled(dfa, before, here.byte, spelling) {
                 BodyStep::Dead => at = here.next,
                 BodyStep::Close(end) => {
                     let ending = |token: &TokenId| (*token, &forest.bytes(tree, *token)[depth..]);
-                    found.endings.entry(end).or_default().extend(trie.tokens_below(at).iter().map(ending));
+                    let endings = trie.tokens_below(at).iter().map(ending);
+                    let endings = endings.filter(|(_, rest)| may_follow_text(rest));
+                    found.endings.entry(end).or_default().extend(endings);
                     at = here.next;
                 }
                 BodyStep::Stay(state) => {
@@ -161,21 +163,19 @@ impl StringTables {
                     }
                     let whole = |state: BodyState| state.sub == 0 && loops.get(&state.at.dfa).is_some();
                     let from = if whole(before) && text.loops_at(at, here.byte, loops[&before.at.dfa]) {
-                        Some((before, depth - 1))
+                        Some((before, begun))
                     } else if whole(state) && text.loops_below(at, loops[&state.at.dfa]) {
-                        Some((state, depth))
+                        Some((state, begun + u16::from(here.byte & 0xc0 != 0x80)))
                     } else {
                         None
                     };
                     if let Some((from, read)) = from {
-                        let tokens = trie.tokens_below(at);
-                        let read = code_points(&forest.bytes(tree, tokens[0])[..read]);
-                        found.run(from.at, read, tokens);
+                        found.run(from.at, read, trie.tokens_below(at));
                         at = here.next;
                         continue;
                     }
                     found.end(state, trie.tokens_at(at));
-                    states.push(state);
+                    states.push((state, begun + u16::from(here.byte & 0xc0 != 0x80)));
                     at += 1;
                 }
             }
@@ -221,8 +221,6 @@ impl Found<'_> {
         let Self { inside, runs, ends, endings, .. } = self;
         let vocabulary = forest.vocabulary().len();
         let after = TokenTrie::new(endings.values().flatten().copied());
-        let winds = |(_, rest): &&TokenEnding| rest.iter().filter(|byte| **byte == b'"').count() > 1;
-        let winding = endings.values().flatten().filter(winds).map(|(token, _)| *token).collect();
         let ending =
             |(at, tokens): (StrState, Vec<TokenEnding>)| Ending { at, after: TokenTrie::new(tokens.into_iter()) };
         let run = |((dfa, offset), tokens): ((u32, i32), Vec<TokenId>)| {
@@ -236,7 +234,6 @@ impl Found<'_> {
             ends: ends.into_iter().collect(),
             after,
             endings: endings.into_iter().map(ending).collect(),
-            winding,
         }
     }
 }
@@ -261,6 +258,6 @@ impl LanguageTokens {
         let endings: usize = self.endings.iter().map(|ending| trie(&ending.after)).sum();
         let ends: usize = self.ends.iter().map(|(_, tokens)| 40 + tokens.len() * 4).sum();
         let runs: usize = self.runs.iter().map(|run| 16 + run.tokens.bytes()).sum();
-        256 + self.inside.bytes() + runs + ends + endings + trie(&self.after) + self.winding.len() * 4
+        256 + self.inside.bytes() + runs + ends + endings + trie(&self.after)
     }
 }

@@ -72,6 +72,16 @@ impl Forest {
         if tree == Tree::Bare { strip(bytes) } else { bytes }
     }
 
+    /// Code points that begin before or at a node.
+    pub fn read(&self, (tree, node): Node) -> u16 {
+        if node == ROOT {
+            return 0;
+        }
+        let trie = self.trie(tree);
+        let depth = usize::from(trie.nodes()[node as usize].depth);
+        code_points(&self.bytes(tree, trie.tokens_below(node)[0])[..depth])
+    }
+
     /// The nodes below a node as a range, and its depth.
     pub fn below(&self, (tree, node): Node) -> (std::ops::Range<u32>, usize) {
         let nodes = self.trie(tree).nodes();
@@ -85,6 +95,11 @@ impl Forest {
 fn strip(bytes: &[u8]) -> &[u8] {
     let blank = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
     &bytes[blank..]
+}
+
+/// Whether this may come after the closing quote of some string or key.
+pub fn may_follow_text(bytes: &[u8]) -> bool {
+    strip(bytes).first().is_none_or(|byte| matches!(byte, b':' | b',' | b']' | b'}'))
 }
 
 /// Whether a value, a key or a sign of JSON may begin so.
