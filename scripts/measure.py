@@ -49,6 +49,8 @@ def judged(today):
     answers.parent.mkdir(parents=True, exist_ok=True)
     must("Judged answers", [python, test.CLIENTS / "judge" / "run.py", "--out", answers, "--cut-share", "0.05"], 2 * 3600, show=True,
          env=test.for_clients())
+    must("Answers with hardly any room", [python, test.CLIENTS / "judge" / "run.py", "--out", answers.with_name("tight.jsonl"),
+         "--schemas", "200", "--seeds", "1", "--room", "1.2", "--cut-share", "0"], 3600, show=True, env=test.for_clients())
     must("The same answers, judged in Rust", ["cargo", "test", "--release", "--test", "judge"], 900, show=True,
          env={"ESPALIER_JUDGE_ANSWERS": str(answers)})
 

@@ -55,7 +55,7 @@ fn cover(trie: &TokenTrie, text: &[u8]) -> Option<Vec<TokenId>> {
             let behind = from + length + 1;
             // Of equally few, the longest comes first.
             if let (Some(token), Some((count, ..))) = (trie.tokens_at(at).first(), best[behind])
-                && best[from].is_none_or(|(least, ..)| count + 1 <= least)
+                && best[from].is_none_or(|(least, ..)| count < least)
             {
                 best[from] = Some((count + 1, *token, behind as u32));
             }

@@ -19,6 +19,9 @@ pub struct NumberTokens {
     pub endings: Vec<(Box<[bool]>, TokenTrie)>,
 }
 
+/// A token and what of it comes after the number.
+type TokenEnding<'a> = (TokenId, &'a [u8]);
+
 /// A language (by its address, which the entry keeps alive), a place in it, a tree.
 type Key = (usize, NumberClass, Tree);
 
@@ -67,7 +70,7 @@ impl NumberTables {
     fn walk(&self, language: &NumberLanguage, start: NumberState, tree: Tree) -> NumberTokens {
         let (forest, trie) = (&*self.forest, self.forest.trie(tree));
         let mut inside = Vec::new();
-        let mut endings: FxHashMap<Box<[bool]>, Vec<(TokenId, &[u8])>> = FxHashMap::default();
+        let mut endings: FxHashMap<Box<[bool]>, Vec<TokenEnding>> = FxHashMap::default();
         let mut states: Vec<NumberState> = Vec::with_capacity(8);
         let mut at = 0;
         while let Some(node) = trie.nodes().get(at as usize) {

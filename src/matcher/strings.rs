@@ -161,7 +161,7 @@ impl StringTables {
                     if state.sub == 0 && before.sub == 0 && state.at.dfa == before.at.dfa {
                         loops.entry(state.at.dfa).or_insert_with(|| text_loops(dfa, state.at));
                     }
-                    let whole = |state: BodyState| state.sub == 0 && loops.get(&state.at.dfa).is_some();
+                    let whole = |state: BodyState| state.sub == 0 && loops.contains_key(&state.at.dfa);
                     let from = if whole(before) && text.loops_at(at, here.byte, loops[&before.at.dfa]) {
                         Some((before, begun))
                     } else if whole(state) && text.loops_below(at, loops[&state.at.dfa]) {

@@ -76,7 +76,7 @@ impl Machine {
             varying: false,
             behind: Vec::new(),
         };
-        let text = search.to_end(state);
+        let text = search.way_from(state);
         self.forget_since(mark);
         text
     }
@@ -107,7 +107,7 @@ struct Point {
 }
 
 impl Search<'_> {
-    fn to_end(&mut self, state: State) -> Option<Vec<u8>> {
+    fn way_from(&mut self, state: State) -> Option<Vec<u8>> {
         let (mut text, mut at) = self.finish_lexeme(state)?;
         self.behind.clear();
         while !self.machine.accepts(at) {

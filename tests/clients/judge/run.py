@@ -1,6 +1,7 @@
 """Answers of the served model to real schemas, judged by Python's jsonschema: `run.py --out ANSWERS.jsonl`.
 
-40 schemas x 10 seeds at temperature 1.0. Each answer that the server calls finished must satisfy its schema; none may end
+40 schemas x 10 seeds at temperature 1.0; with --room 1.2, max_tokens is so many times what the shortest answer takes, as
+the server tells it when it is asked for too little. Each answer that the server calls finished must satisfy its schema; none may end
 in an error; with --cut-share, no more than that part may be cut by max_tokens. The answers are stored for a second judge (tests/judge.rs), a line each:
 {"id", "seed", "schema", "finish_reason", "text", "error", "valid"}.
 """
@@ -11,7 +12,9 @@ import concurrent.futures
 import gzip
 import hashlib
 import json
+import math
 import pathlib
+import re
 import sys
 import time
 
@@ -123,7 +126,17 @@ def prompt(case):
     return f"Write a short example of: {str(about)[:200]}." + (f" Fields: {names[:300]}." if names else "")
 
 
-def ask(server, model, case, seed, max_tokens):
+def needed(server, body):
+    """Tokens of a short answer, as told by the refusal of a request that allows one token."""
+    status, _, answer = server.post("/v1/chat/completions", {**body, "max_tokens": 1}, timeout=600)
+    if status == 200:
+        return 1
+    if answer["error"]["code"] != "max_tokens_too_small":
+        raise ValueError(f"{status}: {answer['error']['message']}")
+    return int(re.search(r"at least (\d+)", answer["error"]["message"]).group(1))
+
+
+def ask(server, model, case, seed, max_tokens, room):
     record = {"id": case["id"], "seed": seed, "schema": case["schema"], "finish_reason": None, "text": "", "error": None,
               "valid": None}
     body = {
@@ -132,6 +145,8 @@ def ask(server, model, case, seed, max_tokens):
         "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": case["schema"]}},
     }
     try:
+        if room:
+            body["max_tokens"] = math.ceil(room * needed(server, body))
         status, _, answer = server.post("/v1/chat/completions", body, timeout=600)
     except (OSError, ValueError) as error:
         record["error"] = repr(error)
@@ -171,6 +186,7 @@ def main():
     arguments.add_argument("--schemas", type=int, default=40)
     arguments.add_argument("--seeds", type=int, default=10)
     arguments.add_argument("--max-tokens", type=int, default=1024)
+    arguments.add_argument("--room", type=float, help="max_tokens as a multiple of what the shortest answer takes")
     arguments.add_argument("--cut-share", type=float, help="fail if more than this part is cut by max_tokens")
     arguments.add_argument("--list", action="store_true", help="only name the schemas")
     given = arguments.parse_args()
@@ -183,7 +199,7 @@ def main():
     records, began, told = [], time.monotonic(), time.monotonic()
     with Server() as server, concurrent.futures.ThreadPoolExecutor(4) as pool, given.out.open("w") as out:
         model = server.model_id()
-        jobs = [pool.submit(ask, server, model, case, seed, given.max_tokens)
+        jobs = [pool.submit(ask, server, model, case, seed, given.max_tokens, given.room)
                 for case in cases for seed in range(given.seeds)]
         for job in concurrent.futures.as_completed(jobs):
             records.append(job.result())
