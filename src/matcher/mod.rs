@@ -8,12 +8,14 @@
 //! Every short cut is held against it in tests.
 //!
 //! Cost: a mask inside a string that may hold any text is a copy of a set and a short walk behind its closing quote;
+//! inside another string or a number, the same over tables that are made when a place in the language is first masked;
 //! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
 
 mod home;
 mod numbers;
 mod pack;
 mod program;
+mod shelf;
 mod strings;
 mod text;
 mod trail;

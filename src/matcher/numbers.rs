@@ -1,10 +1,13 @@
 //! What every token does inside a number of some language, kept by the language's content as for strings.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::text::{Forest, Inside, Tree};
+use super::{
+    shelf::Shelf,
+    text::{Forest, Inside, Tree},
+};
 use crate::{
     automaton::lexical::{NumberClass, NumberLanguage, NumberState},
     vocab::{TokenId, TokenTrie},
@@ -28,13 +31,7 @@ type Key = (usize, NumberClass, Tree);
 /// The tables of one vocabulary.
 pub struct NumberTables {
     forest: Arc<Forest>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    entries: FxHashMap<Key, (Arc<NumberLanguage>, Arc<NumberTokens>)>,
-    bytes: usize,
+    known: Shelf<Key, (Arc<NumberLanguage>, Arc<NumberTokens>)>,
 }
 
 /// More than this is not kept, in bytes.
@@ -42,7 +39,7 @@ const MAX_BYTES: usize = 8 << 20;
 
 impl NumberTables {
     pub fn new(forest: Arc<Forest>) -> Self {
-        Self { forest, known: Mutex::default() }
+        Self { forest, known: Shelf::new(MAX_BYTES) }
     }
 
     /// The same tables with nothing known about any language.
@@ -53,17 +50,11 @@ impl NumberTables {
     /// The tokens from a place in a language whose first byte belongs to the number.
     pub fn tokens(&self, language: &Arc<NumberLanguage>, state: NumberState, tree: Tree) -> Arc<NumberTokens> {
         let key = (Arc::as_ptr(language) as usize, language.class(state), tree);
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, tokens)) = known().entries.get(&key) {
-            return tokens.clone();
+        if let Some((_, tokens)) = self.known.get(&key) {
+            return tokens;
         }
         let tokens = Arc::new(self.walk(language, state, tree));
-        let mut known = known();
-        known.bytes += 128 + tokens.inside.bytes();
-        if known.bytes > MAX_BYTES {
-            *known = Known { bytes: 128 + tokens.inside.bytes(), ..Known::default() };
-        }
-        known.entries.insert(key, (language.clone(), tokens.clone()));
+        self.known.insert(key, (language.clone(), tokens.clone()), 128 + tokens.inside.bytes());
         tokens
     }
 

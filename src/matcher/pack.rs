@@ -9,12 +9,15 @@
 
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
 use rustc_hash::FxHashMap;
 
-use super::text::{Forest, Inside, Node, ROOT, Tree, code_points, may_follow_text};
+use super::{
+    shelf::Shelf,
+    text::{Forest, Inside, Node, ROOT, Tree, code_points, may_follow_text},
+};
 use crate::{
     automaton::lexical::{
         Loops,
@@ -60,7 +63,9 @@ pub struct Content {
 /// The pack of one vocabulary.
 pub struct Pack {
     forest: Arc<Forest>,
-    bodies: Mutex<FxHashMap<BodyKey, Arc<BodyTokens>>>,
+    /// From the root of the tree, between two characters: what every plain string needs.
+    plain: [OnceLock<Arc<BodyTokens>>; 2],
+    bodies: Shelf<BodyKey, Arc<BodyTokens>>,
 }
 
 /// A node of a tree, a position in a body, and how characters are written.
@@ -71,7 +76,7 @@ const MAX_BODIES: usize = 4_096;
 
 impl Pack {
     pub fn new(forest: Arc<Forest>) -> Self {
-        let pack = Self { forest, bodies: Mutex::default() };
+        let pack = Self { forest, plain: Default::default(), bodies: Shelf::new(MAX_BODIES) };
         pack.body((Tree::Whole, ROOT), 0, Spelling::Any);
         pack.body((Tree::Whole, ROOT), 0, Spelling::Shortest);
         pack
@@ -84,15 +89,14 @@ impl Pack {
     /// The tokens below `node` (what comes after its last byte), from position `at` inside a string's body.
     pub fn body(&self, node: Node, at: u32, spelling: Spelling) -> Arc<BodyTokens> {
         let key = (node, at, spelling);
-        if let Some(found) = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return found.clone();
+        if (node, at) == ((Tree::Whole, ROOT), 0) {
+            return self.plain[spelling as usize].get_or_init(|| Arc::new(self.make_body(key))).clone();
+        }
+        if let Some(found) = self.bodies.get(&key) {
+            return found;
         }
         let made = Arc::new(self.make_body(key));
-        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
-        if bodies.len() >= MAX_BODIES {
-            bodies.clear();
-        }
-        bodies.insert(key, made.clone());
+        self.bodies.insert(key, made.clone(), 1);
         made
     }
 

@@ -9,14 +9,14 @@
 //! Cost: a walk of the token trie with the language's automaton, some 10 ns a node. Subtrees whose characters all loop
 //! on the automaton's state are taken whole, so a class such as `[a-z0-9-]{1,64}` visits some thousands of nodes.
 
-use std::{
-    ops::Range,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{ops::Range, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
-use super::text::{Forest, Inside, Node, Tree, may_follow_text};
+use super::{
+    shelf::Shelf,
+    text::{Forest, Inside, Node, Tree, may_follow_text},
+};
 use crate::{
     automaton::lexical::{BodyState, BodyStep, Loops, StrState, StringDfa, StringLanguage, escape, unescape::Spelling},
     vocab::{TokenId, TokenMask, TokenTrie},
@@ -63,13 +63,7 @@ type Key = (usize, BodyState, Node, Spelling);
 /// The tables of one vocabulary.
 pub struct StringTables {
     forest: Arc<Forest>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    entries: FxHashMap<Key, (Arc<StringLanguage>, Arc<LanguageTokens>)>,
-    bytes: usize,
+    known: Shelf<Key, (Arc<StringLanguage>, Arc<LanguageTokens>)>,
 }
 
 /// More than this is not kept, in bytes.
@@ -77,7 +71,7 @@ const MAX_BYTES: usize = 24 << 20;
 
 impl StringTables {
     pub fn new(forest: Arc<Forest>) -> Self {
-        Self { forest, known: Mutex::default() }
+        Self { forest, known: Shelf::new(MAX_BYTES) }
     }
 
     /// The same tables with nothing known about any language.
@@ -95,17 +89,11 @@ impl StringTables {
     ) -> Arc<LanguageTokens> {
         let body = BodyState { at: language.afloat(body.at), ..body };
         let key = (Arc::as_ptr(language) as usize, body, node, spelling);
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, tokens)) = known().entries.get(&key) {
-            return tokens.clone();
+        if let Some((_, tokens)) = self.known.get(&key) {
+            return tokens;
         }
         let tokens = Arc::new(self.walk(&mut language.lock(), body, node, spelling));
-        let mut known = known();
-        known.bytes += tokens.bytes();
-        if known.bytes > MAX_BYTES {
-            *known = Known { bytes: tokens.bytes(), ..Known::default() };
-        }
-        known.entries.insert(key, (language.clone(), tokens.clone()));
+        self.known.insert(key, (language.clone(), tokens.clone()), tokens.bytes());
         tokens
     }
 
