@@ -100,7 +100,7 @@ def fast():
 
 def rust():
     arguments = ["test", "--release", "--no-fail-fast", "--", "--show-output"]
-    return cargo("All Rust tests", arguments, 1500, cargo_tests, env=model_paths())
+    return cargo("All Rust tests", arguments, 2700, cargo_tests, env=model_paths())
 
 
 def model_paths():

@@ -67,7 +67,7 @@ pub struct Frame {
 /// The values of a container so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keeping {
-    /// A list in [`Values`].
+    /// A list of values, by number.
     pub list: u32,
     /// The same values as a set in [`Frames::sets`], where items must be compared.
     pub set: u32,
