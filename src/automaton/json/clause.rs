@@ -68,15 +68,22 @@ impl Tables {
     /// alternatives; None if they contradict each other.
     fn settle(&self, mut pending: Vec<Formula>, settled: &mut Settled) -> Option<Vec<(Formula, Vec<Formula>)>> {
         let formulas = &self.specs.lowering.formulas;
+        // What the settled conditions say of shared parts, as long as no more are settled.
+        let (mut known, mut known_at) = (FxHashMap::default(), settled.order.len());
         loop {
             let (mut choices, before) = (Vec::new(), settled.order.len());
             while let Some(formula) = pending.pop() {
+                if known_at != settled.order.len() {
+                    known_at = settled.order.len();
+                    known.clear();
+                }
                 match formulas.node(formula) {
                     Node::Constant(true) => {}
                     Node::Constant(false) => return None,
                     Node::And(parts) => pending.extend_from_slice(parts),
                     Node::Or(parts) => {
-                        let truths: Vec<Option<bool>> = parts.iter().map(|part| self.truth(*part, settled)).collect();
+                        let truth = |part: &Formula| self.truth(*part, settled, &mut known);
+                        let truths: Vec<Option<bool>> = parts.iter().map(truth).collect();
                         if truths.contains(&Some(true)) {
                             continue;
                         }
@@ -103,19 +110,28 @@ impl Tables {
         }
     }
 
-    /// What the settled conditions say about a formula.
-    fn truth(&self, formula: Formula, settled: &Settled) -> Option<bool> {
+    /// What the settled conditions say about a formula. Parts that are shared are looked at once.
+    fn truth(&self, formula: Formula, settled: &Settled, known: &mut FxHashMap<Formula, Option<bool>>) -> Option<bool> {
+        if let Some(truth) = known.get(&formula) {
+            return *truth;
+        }
+        if !self.budget.spend(1) {
+            return None;
+        }
         let formulas = &self.specs.lowering.formulas;
-        match formulas.node(formula) {
+        let truth = match formulas.node(formula) {
             Node::Constant(truth) => Some(*truth),
             Node::Atom(atom) => settled.truth.get(atom).copied(),
-            Node::Not(inner) => self.truth(*inner, settled).map(|truth| !truth),
+            Node::Not(inner) => self.truth(*inner, settled, known).map(|truth| !truth),
             Node::And(parts) | Node::Or(parts) => {
                 let deciding = matches!(formulas.node(formula), Node::Or(_));
                 let mut all = Some(!deciding);
                 for part in parts {
-                    match self.truth(*part, settled) {
-                        Some(truth) if truth == deciding => return Some(deciding),
+                    match self.truth(*part, settled, known) {
+                        Some(truth) if truth == deciding => {
+                            all = Some(deciding);
+                            break;
+                        }
                         None => all = None,
                         _ => {}
                     }
@@ -123,7 +139,9 @@ impl Tables {
                 all
             }
             Node::One(_) => unreachable!("exactly-one was spelled out"),
-        }
+        };
+        known.insert(formula, truth);
+        truth
     }
 }
 
