@@ -10,7 +10,10 @@ use espalier::{
     gateway::{self, Gateway},
     server::{ApiKeys, App, Metrics},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 use super::{Problem, configuration, constraint::read_text, store::Store};
@@ -88,7 +91,9 @@ impl Serve {
         });
         greet(&app, &format!("http://{address}"), config.server.api_key_env.first());
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds.into());
-        let served = runtime.block_on(espalier::server::serve(listener, app, asked_to_end(), grace));
+        // Before the first request is read: from then on a signal ends the server in good order.
+        let signals = runtime.block_on(async { Signals::new() });
+        let served = runtime.block_on(espalier::server::serve(listener, app, asked_to_end(signals), grace));
         served.map_err(|error| Problem::new(format!("the server failed: {error}")))?;
         // Connections that are silent would hold the runtime up.
         runtime.shutdown_background();
@@ -188,24 +193,39 @@ fn greet(app: &App, url: &str, key: Option<&String>) {
 }
 
 /// Ready at the first Ctrl-C or SIGTERM; a second one ends the process at once.
-async fn asked_to_end() {
-    signal().await;
+async fn asked_to_end(mut signals: Signals) {
+    signals.next().await;
     eprintln!("Ending: running answers may finish; Ctrl-C again ends at once");
-    tokio::spawn(async {
-        signal().await;
+    tokio::spawn(async move {
+        signals.next().await;
         std::process::exit(130);
     });
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        // Then only Ctrl-C ends it gracefully.
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+/// SIGTERM and Ctrl-C, as far as the system lets us listen to them.
+struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self { terminate: signal(SignalKind::terminate()).ok(), interrupt: signal(SignalKind::interrupt()).ok() }
+    }
+
+    /// Ready when one has come.
+    async fn next(&mut self) {
+        async fn one(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        let Self { terminate, interrupt } = self;
+        tokio::select! {
+            () = one(terminate) => {}
+            () = one(interrupt) => {}
+        }
     }
 }
 

@@ -24,7 +24,6 @@ pub(super) const MAX_VALUES: usize = 1_000;
 #[derive(Debug)]
 pub struct Finite {
     values: Vec<Kept>,
-    index: FxHashMap<Kept, u32>,
 }
 
 /// What was found out about demands on items.
@@ -41,10 +40,9 @@ impl Tables {
     }
 
     /// The demand on one more item, all of `used` having come. None: no value is left.
-    pub fn left_over<'a>(&mut self, spec: SpecId, used: impl Iterator<Item = &'a Kept>) -> Option<SpecId> {
-        let Some(finite) = self.finite(spec) else { return self.without_constants(spec, used) };
-        let mut left = vec![true; finite.values.len()];
-        used.filter_map(|value| finite.index.get(value)).for_each(|index| left[*index as usize] = false);
+    pub fn left_over(&mut self, spec: SpecId, came: &dyn Fn(&Kept) -> bool) -> Option<SpecId> {
+        let Some(finite) = self.finite(spec) else { return self.without_constants(spec, came) };
+        let left: Vec<bool> = finite.values.iter().map(|value| !came(value)).collect();
         let bits = self.specs.bits.collect(left.iter().copied());
         if let Some(known) = self.distinct.left.get(&(spec, bits)) {
             return *known;
@@ -71,15 +69,9 @@ impl Tables {
     }
 
     /// The demand on one more item where many values meet it: without those of `null`, `false` and `true` that have come.
-    fn without_constants<'a>(&mut self, spec: SpecId, used: impl Iterator<Item = &'a Kept>) -> Option<SpecId> {
-        let mut literals = Literals::default();
-        for value in used {
-            match value {
-                Kept::Null => literals.null = true,
-                Kept::Bool(bool) => literals.bools[usize::from(*bool)] = true,
-                _ => {}
-            }
-        }
+    fn without_constants(&mut self, spec: SpecId, came: &dyn Fn(&Kept) -> bool) -> Option<SpecId> {
+        let bools = [false, true].map(|bool| came(&Kept::Bool(bool)));
+        let literals = Literals { null: came(&Kept::Null), bools, ..Literals::default() };
         let came = [literals.null, literals.bools[0], literals.bools[1]];
         if came == [false; 3] {
             return Some(spec);
@@ -103,10 +95,8 @@ impl Tables {
             return known.clone();
         }
         let require = self.specs.get(spec).require;
-        let finite = self.find_values(require).filter(|values| values.len() <= MAX_VALUES).map(|values| {
-            let index = values.iter().enumerate().map(|(index, value)| (value.clone(), index as u32)).collect();
-            Arc::new(Finite { values, index })
-        });
+        let finite = self.find_values(require).filter(|values| values.len() <= MAX_VALUES);
+        let finite = finite.map(|values| Arc::new(Finite { values }));
         self.distinct.finite.insert(spec, finite.clone());
         finite
     }

@@ -28,6 +28,11 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         id
     }
 
+    /// The number of an item, if there is one.
+    pub fn find(&self, item: &T) -> Option<u32> {
+        self.ids.get(item).copied()
+    }
+
     pub fn get(&self, id: u32) -> &T {
         &self.items[id as usize]
     }

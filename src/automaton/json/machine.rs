@@ -514,8 +514,9 @@ impl Machine {
         let value = self.tables.get_plan(plan).value;
         match keeping {
             Some(keeping) if self.tables.array_shapes[array.array.shape as usize].must_be_unique => {
-                let values = &self.frames.values;
-                self.tables.left_over(value, values.list(keeping.list).map(|(_, value)| values.get(value)))
+                let Frames { values, sets, .. } = &self.frames;
+                let came = |value: &Value| values.find(value).is_some_and(|id| sets.contains(keeping.set, id));
+                self.tables.left_over(value, &came)
             }
             _ => Some(value),
         }

@@ -23,7 +23,7 @@ use crate::{
 const MAX_TRIED_VERDICTS: usize = 5;
 
 /// Steps of a string automaton that cost as much as one of the budget.
-const WORK_PER_STEP: u64 = 4;
+const WORK_PER_STEP: u64 = 2;
 
 /// The number of a [`Plan`].
 pub type PlanId = u32;

@@ -48,6 +48,11 @@ impl Values {
         id
     }
 
+    /// The number of a value, if it was ever kept.
+    pub fn find(&self, value: &Kept) -> Option<u32> {
+        self.values.find(value)
+    }
+
     pub fn get(&self, value: u32) -> &Kept {
         self.values.get(value)
     }

@@ -85,6 +85,17 @@ pub struct Region {
     pub searches: Vec<Lattice>,
 }
 
+/// The truth of a part that does not depend on multiples, told without a table.
+fn settled(expr: &Expr<Test>, piece: u32, integer_text: bool) -> Option<bool> {
+    match expr {
+        Expr::True => Some(true),
+        Expr::False => Some(false),
+        Expr::Atom(Test::Multiple(_)) => None,
+        Expr::Atom(test) => Some(test.holds(piece, integer_text)),
+        _ => None,
+    }
+}
+
 impl Line {
     /// Gathers the constants and divisors of all formulas.
     pub fn new<'a>(formulas: impl Iterator<Item = &'a Expr<NumberAtom>>) -> Result<Self, NumberError> {
@@ -277,11 +288,20 @@ impl Line {
             Expr::False => constant(false),
             Expr::Atom(Test::Multiple(at)) => self.combinations.having(*at).clone(),
             Expr::Atom(test) => constant(test.holds(piece, integer_text)),
-            Expr::And(parts) => parts.iter().map(each).fold(constant(true), |a, b| a.and(&b)),
-            Expr::Or(parts) => parts.iter().map(each).fold(constant(false), |a, b| a.or(&b)),
+            Expr::And(parts) | Expr::Or(parts) => {
+                // Most parts are settled by the piece alone and need no table.
+                let deciding = matches!(expr, Expr::Or(_));
+                let settled = |part: &Expr<Test>| settled(part, piece, integer_text);
+                if parts.iter().any(|part| settled(part) == Some(deciding)) {
+                    return constant(deciding);
+                }
+                let open = parts.iter().filter(|part| settled(part).is_none()).map(each);
+                open.fold(constant(!deciding), |a, b| if deciding { a.or(&b) } else { a.and(&b) })
+            }
             Expr::One(parts) => {
                 let none = (constant(false), constant(false));
-                let (once, twice) = parts.iter().map(each).fold(none, |(once, twice), table| {
+                let hopes = parts.iter().filter(|part| settled(part, piece, integer_text) != Some(false));
+                let (once, twice) = hopes.map(each).fold(none, |(once, twice), table| {
                     let again = twice.or(&once.and(&table));
                     (once.or(&table), again)
                 });
