@@ -102,17 +102,20 @@ pub fn map<A, B>(formula: &Expr<A>, atom: &mut impl FnMut(&A) -> Expr<B>) -> Exp
 
 /// An equivalent formula without constants inside, nested conjunctions, or negations but of atoms and of [`Expr::One`].
 pub fn simplify<A: Clone + PartialEq + Hash>(formula: &Expr<A>) -> Expr<A> {
+    simplified(formula, true)
+}
+
+/// The formula, or (`truth` is false) its negation.
+fn simplified<A: Clone + PartialEq + Hash>(formula: &Expr<A>, truth: bool) -> Expr<A> {
     match formula {
-        Expr::True | Expr::False | Expr::Atom(_) => formula.clone(),
-        Expr::Not(part) => match &**part {
-            Expr::And(parts) => simplify(&Expr::Or(parts.iter().cloned().map(negation).collect())),
-            Expr::Or(parts) => simplify(&Expr::And(parts.iter().cloned().map(negation).collect())),
-            Expr::Not(part) => simplify(part),
-            part => negation(simplify(part)),
-        },
-        Expr::And(parts) => {
+        Expr::True | Expr::False | Expr::Atom(_) if truth => formula.clone(),
+        Expr::True => Expr::False,
+        Expr::False => Expr::True,
+        Expr::Atom(_) => negation(formula.clone()),
+        Expr::Not(part) => simplified(part, !truth),
+        Expr::And(parts) | Expr::Or(parts) if matches!(formula, Expr::And(_)) == truth => {
             let mut kept = Distinct::default();
-            for part in parts.iter().map(simplify) {
+            for part in parts.iter().map(|part| simplified(part, truth)) {
                 match part {
                     Expr::True => {}
                     Expr::False => return Expr::False,
@@ -122,9 +125,9 @@ pub fn simplify<A: Clone + PartialEq + Hash>(formula: &Expr<A>) -> Expr<A> {
             }
             kept.join(Expr::True, Expr::And)
         }
-        Expr::Or(parts) => {
+        Expr::And(parts) | Expr::Or(parts) => {
             let mut kept = Distinct::default();
-            for part in parts.iter().map(simplify) {
+            for part in parts.iter().map(|part| simplified(part, truth)) {
                 match part {
                     Expr::False => {}
                     Expr::True => return Expr::True,
@@ -134,7 +137,11 @@ pub fn simplify<A: Clone + PartialEq + Hash>(formula: &Expr<A>) -> Expr<A> {
             }
             kept.join(Expr::False, Expr::Or)
         }
-        Expr::One(parts) => one(parts.iter().map(simplify).collect()),
+        Expr::One(parts) => match one(parts.iter().map(simplify).collect()) {
+            exactly if truth => exactly,
+            exactly @ Expr::One(_) => negation(exactly),
+            other => simplified(&other, false),
+        },
     }
 }
 
