@@ -17,7 +17,7 @@ impl Matcher {
         }
         let vocabulary = self.program.engine().vocabulary().clone();
         let trie = vocabulary.trie();
-        let cost = |text: &[u8]| cover(trie, text).map_or(u32::MAX, |tokens| cost_of(tokens.len(), text.len()));
+        let cost = |text: &[u8]| steps(trie, text)[0].map_or(u32::MAX, |(count, ..)| cost_of(count, text.len()));
         self.running.machine().home(self.state, &cost)
     }
 
@@ -34,34 +34,43 @@ impl Matcher {
     }
 }
 
-fn cost_of(tokens: usize, bytes: usize) -> u32 {
-    u32::try_from(tokens).unwrap_or(u32::MAX).saturating_mul(TOKEN).saturating_add(bytes.min(TOKEN as usize - 1) as u32)
+fn cost_of(tokens: u32, bytes: usize) -> u32 {
+    tokens.saturating_mul(TOKEN).saturating_add(bytes.min(TOKEN as usize - 1) as u32)
 }
 
-/// The fewest tokens that spell a text. None if no tokens do.
-fn cover(trie: &TokenTrie, text: &[u8]) -> Option<Vec<TokenId>> {
-    // From each place the fewest tokens to the end, and the first of them.
-    let mut best: Vec<Option<(u32, TokenId, u32)>> = vec![None; text.len() + 1];
+/// From a place in a text to its end: how many tokens, the first of them, and where that ends.
+type Step = (u32, TokenId, u32);
+
+/// The fewest tokens from each place of a text to its end.
+fn steps(trie: &TokenTrie, text: &[u8]) -> Vec<Option<Step>> {
+    let nodes = trie.nodes();
+    let mut best: Vec<Option<Step>> = vec![None; text.len() + 1];
     best[text.len()] = Some((0, 0, 0));
     for from in (0..text.len()).rev() {
-        let (mut at, mut end) = (0, trie.nodes().len() as u32);
-        for (length, byte) in text[from..].iter().enumerate() {
-            while at < end && trie.nodes()[at as usize].byte < *byte {
-                at = trie.nodes()[at as usize].next;
-            }
-            if at >= end || trie.nodes()[at as usize].byte != *byte {
-                break;
-            }
-            let behind = from + length + 1;
+        let mut found = trie.root(text[from]);
+        let mut behind = from;
+        while let Some(at) = found {
+            behind += 1;
             // Of equally few, the longest comes first.
             if let (Some(token), Some((count, ..))) = (trie.tokens_at(at).first(), best[behind])
                 && best[from].is_none_or(|(least, ..)| count < least)
             {
                 best[from] = Some((count + 1, *token, behind as u32));
             }
-            (at, end) = (at + 1, trie.nodes()[at as usize].next);
+            let Some(byte) = text.get(behind) else { break };
+            let (mut child, end) = (at + 1, nodes[at as usize].next);
+            while child < end && nodes[child as usize].byte < *byte {
+                child = nodes[child as usize].next;
+            }
+            found = (child < end && nodes[child as usize].byte == *byte).then_some(child);
         }
     }
+    best
+}
+
+/// The fewest tokens that spell a text. None if no tokens do.
+fn cover(trie: &TokenTrie, text: &[u8]) -> Option<Vec<TokenId>> {
+    let best = steps(trie, text);
     let mut tokens = Vec::new();
     let mut at = 0;
     while at < text.len() {

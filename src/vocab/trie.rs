@@ -1,5 +1,7 @@
 //! The token trie, flattened in depth-first order so that a walk is a scan with jumps.
 
+use std::sync::OnceLock;
+
 use super::TokenId;
 
 /// One byte on the way to a token.
@@ -26,6 +28,8 @@ pub struct TokenTrie {
     nodes: Vec<TrieNode>,
     ids: Vec<TokenId>,
     max_depth: usize,
+    /// The nodes of the first level by their bytes, made when they are first asked for.
+    roots: OnceLock<Box<[Option<u32>; 256]>>,
 }
 
 impl TokenTrie {
@@ -33,7 +37,8 @@ impl TokenTrie {
     pub fn new<'a>(tokens: impl Iterator<Item = (TokenId, &'a [u8])>) -> Self {
         let mut sorted: Vec<(&[u8], TokenId)> = tokens.map(|(id, bytes)| (bytes, id)).collect();
         sorted.sort_unstable();
-        let mut trie = Self { nodes: Vec::new(), ids: Vec::with_capacity(sorted.len()), max_depth: 0 };
+        let mut trie =
+            Self { nodes: Vec::new(), ids: Vec::with_capacity(sorted.len()), max_depth: 0, roots: OnceLock::new() };
         let mut path: Vec<u32> = Vec::new();
         let mut before: &[u8] = &[];
         for (bytes, id) in sorted {
@@ -57,6 +62,20 @@ impl TokenTrie {
         for node in path.drain(keep..) {
             self.nodes[node as usize].next = end;
         }
+    }
+
+    /// The node of a first byte. Siblings are far apart in memory, so a look-up spares most of a search.
+    pub fn root(&self, byte: u8) -> Option<u32> {
+        let roots = self.roots.get_or_init(|| {
+            let mut roots = Box::new([None; 256]);
+            let mut at = 0;
+            while let Some(node) = self.nodes.get(at as usize) {
+                roots[usize::from(node.byte)] = Some(at);
+                at = node.next;
+            }
+            roots
+        });
+        roots[usize::from(byte)]
     }
 
     /// Depth-first; empty for an empty vocabulary.

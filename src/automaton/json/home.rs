@@ -56,6 +56,15 @@ pub(super) struct Homes {
     frames: FxHashMap<FrameId, Text>,
     /// A demand without one scalar, by the scalar's text.
     without: FxHashMap<(Formula, Text), Formula>,
+    /// Bytes of the texts in `frames`.
+    text_bytes: usize,
+}
+
+impl Homes {
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        (self.values.len() + self.frames.len() + self.without.len()) * 96 + self.text_bytes
+    }
 }
 
 /// What a text costs.
@@ -124,7 +133,9 @@ impl Search<'_> {
         }
         for (frame, length) in std::mem::take(&mut self.behind) {
             if frame < self.kept {
-                self.machine.homes.frames.insert(frame, text[length..].into());
+                let homes = &mut self.machine.homes;
+                homes.text_bytes += text.len() - length;
+                homes.frames.insert(frame, text[length..].into());
             }
         }
         Some(text)

@@ -144,7 +144,8 @@ impl Machine {
 
     /// A mask or a token was worked out: what is now held is measured.
     pub fn settle(&mut self) {
-        self.tables.budget.hold(self.tables.bytes() + self.frames.bytes() + self.available.len() * 48);
+        let found = self.available.len() * 48 + self.homes.bytes();
+        self.tables.budget.hold(self.tables.bytes() + self.frames.bytes() + found);
     }
 
     /// It holds so much that a new answer should begin with a new machine.
