@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::super::Expr;
 use super::*;
 
@@ -49,6 +51,24 @@ fn matches(dfa: &mut StringDfa, text: &str) -> bool {
     walk(dfa, text).is_some_and(|state| dfa.accepts(state))
 }
 
+/// What a script prints as JSON when it reads the question as JSON. None, and a word about it, if there is no node.
+pub(super) fn ask_node<A: DeserializeOwned>(script: &str, question: &(impl Serialize + ?Sized)) -> Option<A> {
+    let child = Command::new("node").args(["-e", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut child) = child else {
+        eprintln!("skipped: node is not installed");
+        return None;
+    };
+    let question = serde_json::to_vec(question).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Beside the reading: the pipes hold less than a question and its answer.
+    let writer = std::thread::spawn(move || stdin.write_all(&question).unwrap());
+    let mut answer = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    writer.join().unwrap();
+    assert!(child.wait().unwrap().success());
+    Some(serde_json::from_str(&answer).unwrap())
+}
+
 /// For each pattern and each of its texts what node's regular expressions say: in Unicode mode if node takes the pattern
 /// so, else in the lenient mode, and then texts beyond the basic plane are not judged. `None` if there is no node.
 fn node(questions: &[(String, Vec<String>)]) -> Option<Vec<Vec<Option<bool>>>> {
@@ -59,19 +79,7 @@ fn node(questions: &[(String, Vec<String>)]) -> Option<Vec<Vec<Option<bool>>>> {
             try { r = new RegExp(p, 'u') } catch { unicode = false; try { r = new RegExp(p) } catch { return null } }
             return texts.map(t => unicode || !/[\\ud800-\\udfff]/.test(t) ? r.test(t) : null);
         })));";
-    let child = Command::new("node").args(["-e", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut child) = child else {
-        eprintln!("skipped: node is not installed");
-        return None;
-    };
-    let question = serde_json::to_vec(questions).unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(&question).unwrap());
-    let mut answer = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
-    writer.join().unwrap();
-    assert!(child.wait().unwrap().success());
-    let answer: Vec<Option<Vec<Option<bool>>>> = serde_json::from_str(&answer).unwrap();
+    let answer: Vec<Option<Vec<Option<bool>>>> = ask_node(SCRIPT, questions)?;
     let refused: Vec<&String> =
         questions.iter().zip(&answer).filter(|(_, answer)| answer.is_none()).map(|(question, _)| &question.0).collect();
     assert!(refused.is_empty(), "node refuses {refused:?}");

@@ -1,11 +1,9 @@
 //! Against brute force, and against node.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
 
 use super::*;
-use crate::automaton::lexical::ecma;
+use crate::automaton::lexical::{ecma, strings::tests::ask_node};
 
 fn walk(patterns: &mut Patterns, text: &str) -> u32 {
     text.bytes().fold(patterns.start(), |state, byte| if state == DEAD { DEAD } else { patterns.step(state, byte) })
@@ -21,19 +19,7 @@ fn node(texts: &[String]) -> Option<Vec<bool>> {
     const SCRIPT: &str = "
         const texts = JSON.parse(require('fs').readFileSync(0));
         console.log(JSON.stringify(texts.map(t => { try { new RegExp(t, 'u'); return true } catch { return false } })));";
-    let child = Command::new("node").args(["-e", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut child) = child else {
-        eprintln!("skipped: node is not installed");
-        return None;
-    };
-    let question = serde_json::to_vec(texts).unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(&question).unwrap());
-    let mut answer = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
-    writer.join().unwrap();
-    assert!(child.wait().unwrap().success());
-    Some(serde_json::from_str(&answer).unwrap())
+    ask_node(SCRIPT, texts)
 }
 
 struct Random(u64);
