@@ -222,33 +222,36 @@ impl Choice {
         scratch: &mut Scratch,
     ) -> Result<TokenId, Failure> {
         let left = (self.most - self.written()).saturating_sub(1);
-        for draws in 0.. {
-            let drawn = self.sampler.draw(logits, Some(&mask), scratch);
-            let start = Instant::now();
-            let Some(Constrained { matcher: Some(matcher), steering, spent, .. }) = &mut self.constraint else {
-                return Err(self.broken("the matcher was not given back"));
-            };
+        for _ in 0..steer::DRAWS {
             // Where the mask has run out, all its tokens lead too far.
-            let token = match drawn {
-                Ok(token) if draws < steer::DRAWS => Some(token),
-                Ok(_) => steering.next(matcher),
-                Err(_) if draws > 0 => steering.next(matcher),
-                Err(_) => None,
-            };
-            let Some(token) = token else { return Err(self.broken("no token can come next")) };
-            if matcher.accept(token).is_err() {
-                return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
-            }
-            let known_way = draws >= steer::DRAWS || drawn.is_err();
-            let fits = matcher.is_finished() || steering.fits(matcher, &[token], left);
-            *spent += start.elapsed();
-            if fits || known_way {
+            let Ok(token) = self.sampler.draw(logits, Some(&mask), scratch) else { break };
+            if self.accept(token, left)? {
                 return Ok(token);
             }
-            matcher.rollback(1);
-            mask = Arc::new(steer::without(&mask, token));
+            if let Some(Constrained { matcher: Some(matcher), .. }) = &mut self.constraint {
+                matcher.rollback(1);
+            }
+            Arc::make_mut(&mut mask).remove(token);
         }
-        unreachable!("the known way is taken after some draws")
+        let known = self.constraint.as_mut().and_then(Constrained::next_on_the_way);
+        let Some(token) = known else { return Err(self.broken("no token can come next")) };
+        // Where the way was lost before, it may be too long by now: the answer is cut then.
+        self.accept(token, left)?;
+        Ok(token)
+    }
+
+    /// Hands a token to the matcher. False: it leaves too little room.
+    fn accept(&mut self, token: TokenId, left: usize) -> Result<bool, Failure> {
+        let start = Instant::now();
+        let Some(Constrained { matcher: Some(matcher), steering, spent, .. }) = &mut self.constraint else {
+            return Err(self.broken("the matcher was not given back"));
+        };
+        if matcher.accept(token).is_err() {
+            return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
+        }
+        let fits = matcher.is_finished() || steering.fits(matcher, &[token], left);
+        *spent += start.elapsed();
+        Ok(fits)
     }
 
     fn write(&mut self, token: TokenId) {
@@ -346,6 +349,11 @@ impl Choice {
 }
 
 impl Constrained {
+    /// The next token of the way home that is known.
+    fn next_on_the_way(&mut self) -> Option<TokenId> {
+        self.steering.next(self.matcher.as_mut()?)
+    }
+
     /// The first `place` bytes of the answer satisfy the constraint as they stand.
     fn may_end(&mut self, answer: &[u8], place: usize) -> bool {
         if place < self.behind.0 {

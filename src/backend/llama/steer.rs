@@ -6,10 +6,7 @@
 //!
 //! Far from the limit a completion's bytes are compared with the tokens that are left, which needs no tokens at all.
 
-use crate::{
-    matcher::Matcher,
-    vocab::{TokenId, TokenMask},
-};
+use crate::{matcher::Matcher, vocab::TokenId};
 
 /// Draws that are tried before the known way is taken.
 pub(super) const DRAWS: usize = 24;
@@ -73,11 +70,4 @@ pub(super) fn needs(matcher: &mut Matcher, most: usize) -> Option<usize> {
     let text = matcher.home().filter(|text| text.len() > most)?;
     let tokens = matcher.fewest_tokens(&text)?.len();
     (tokens > most).then_some(tokens)
-}
-
-/// The mask without one token.
-pub(super) fn without(mask: &TokenMask, token: TokenId) -> TokenMask {
-    let mut rest = mask.clone();
-    rest.remove(token);
-    rest
 }
