@@ -36,4 +36,8 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// What can be told without starting: a full queue, a backend that is shutting down.
     fn start(&self, job: Job) -> Result<mpsc::UnboundedReceiver<Event>, Failure>;
+
+    /// Fails what still runs and refuses what comes. Blocks until nothing of the backend works any more: a process may
+    /// end safely only then, as threads within native code do not survive the destructors that run at its exit.
+    fn close(&self) {}
 }

@@ -93,8 +93,9 @@ impl Serve {
         let grace = Duration::from_secs(config.server.shutdown_grace_seconds.into());
         // Before the first request is read: from then on a signal ends the server in good order.
         let signals = runtime.block_on(async { Signals::new() });
-        let served = runtime.block_on(espalier::server::serve(listener, app, asked_to_end(signals), grace));
+        let served = runtime.block_on(espalier::server::serve(listener, app.clone(), asked_to_end(signals), grace));
         served.map_err(|error| Problem::new(format!("the server failed: {error}")))?;
+        app.gateway.close();
         // Connections that are silent would hold the runtime up.
         runtime.shutdown_background();
         Ok(ExitCode::SUCCESS)
@@ -198,7 +199,8 @@ async fn asked_to_end(mut signals: Signals) {
     eprintln!("Ending: running answers may finish; Ctrl-C again ends at once");
     tokio::spawn(async move {
         signals.next().await;
-        std::process::exit(130);
+        // Without destructors: the threads of a forward pass may be at work, and would find their data gone.
+        signal_hook::low_level::exit(130);
     });
 }
 

@@ -104,6 +104,12 @@ impl Gateway {
         self.stop.send_replace(true);
     }
 
+    /// As [`Gateway::stop`], and blocks until no backend works any more (at most one forward pass of each).
+    pub fn close(&self) {
+        self.stop();
+        self.backends.iter().for_each(|backend| backend.close());
+    }
+
     /// Starts to answer.
     ///
     /// # Errors

@@ -288,6 +288,10 @@ impl Backend for LlamaBackend {
         }
         Ok(receiver)
     }
+
+    fn close(&self) {
+        self.shutdown(Duration::ZERO);
+    }
 }
 
 impl Drop for LlamaBackend {

@@ -445,12 +445,19 @@ fn a_stop_text_inside_a_constrained_answer_is_text() {
 }
 
 #[test]
-fn a_constrained_answer_that_is_cut_short_keeps_its_text() {
+fn room_for_no_answer_is_refused_with_the_number_that_suffices() {
     let Some(backend) = backend() else { return };
-    let output = Output { max_tokens: Some(6), choices: 1, ..Output::default() };
-    let answer = collect(constrained(&backend, CUSTOMER, in_chat(output)));
-    assert_eq!((answer.reasons[0], answer.usage.completion_tokens), (Some(FinishReason::Length), 6));
-    assert!("{\"customer_name\":\"".starts_with(&answer.texts.concat()[..10]));
+    let within = |most| {
+        let output = Output { max_tokens: Some(most), choices: 1, ..Output::default() };
+        collect(constrained(&backend, CUSTOMER, in_chat(output)))
+    };
+    let failure = within(6).failure.expect("six tokens hold no customer");
+    assert_eq!(failure.code.as_deref(), Some("max_tokens_too_small"));
+    let needed = failure.message.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty());
+    let needed: u32 = needed.and_then(|digits| digits.parse().ok()).expect("the number is told");
+    let answer = within(needed);
+    assert_eq!((answer.failure, answer.reasons[0]), (None, Some(FinishReason::Stop)));
+    assert!(answer.usage.completion_tokens <= needed && valid(CUSTOMER, &answer.texts.concat()));
 }
 
 #[test]

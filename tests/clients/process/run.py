@@ -258,7 +258,8 @@ def test_sigterm_under_load(_):
             ready.acquire(timeout=30)
         time.sleep(1)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=90) == 0, server.log()
+        status = server.process.wait(timeout=90)
+        assert status == 0, f"status {status}\n{server.log()}"
         for thread in threads:
             thread.join(timeout=30)
         assert len(ends) == 5, f"{len(ends)} of 5 answers came to an end"
@@ -277,6 +278,23 @@ def test_sigterm_under_load(_):
         with contextlib.suppress(OSError):
             server.get("/health", timeout=2)
             raise AssertionError("it still answers")
+
+
+def test_sigterm_without_grace(_):
+    """However deep in a forward pass the model's threads are, the process ends in good order."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
+        config.write("[server]\nshutdown_grace_seconds = 0\n")
+        config.flush()
+        for _ in range(6):
+            with Server("--config", config.name) as server:
+                streams = [open_stream(server, LONG) for _ in range(4)]
+                server.process.send_signal(signal.SIGTERM)
+                status = server.process.wait(timeout=60)
+                assert status == 0, f"status {status}\n{server.log()}"
+                for connection, answer in streams:
+                    with contextlib.closing(connection):
+                        last = [line for line in answer.read().decode().split("\n\n") if line.startswith("data: ")][-1]
+                        assert last == "data: [DONE]" or "error" in json.loads(last[len("data: "):]), last
 
 
 def main():
