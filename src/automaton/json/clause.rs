@@ -36,7 +36,7 @@ impl Tables {
             Some(spelled) => self.search(vec![spelled], Settled::default(), &mut MAX_STEPS.clone(), feasible),
             None => None,
         };
-        self.live.soft |= answer.is_none();
+        self.live.doubt |= answer.is_none();
         answer != Some(false)
     }
 

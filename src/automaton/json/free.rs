@@ -1,15 +1,19 @@
 //! Keys that no keyword names, sorted by the patterns that they match: which can be had, and which may come next.
 
+use std::sync::Arc;
+
 use super::{
-    frame::ObjectFrame,
+    frame::{Frames, ObjectFrame},
     machine::Machine,
-    object::{KeyClass, MAX_COMBINED_PATTERNS, Shape},
+    object::{FreeKeys, KeyClass, MAX_COMBINED_PATTERNS, Shape},
     tables::Tables,
 };
 use crate::automaton::lexical::{Expr, StringAtom};
 
 /// More patterns than this are not tried in all combinations to find a key.
 const MAX_TRIED_PATTERNS: usize = 8;
+/// More classes of free keys are not told apart.
+const MAX_CLASSES: usize = 64;
 
 impl Tables {
     /// Some free key matches just such patterns of a shape as `fits` wants. With more than [`MAX_TRIED_PATTERNS`] the
@@ -17,7 +21,7 @@ impl Tables {
     pub(super) fn any_free_class(&mut self, shape: u32, fits: &mut impl FnMut(&mut Self, &[bool]) -> bool) -> bool {
         let count = self.shapes[shape as usize].patterns.len();
         if count > MAX_TRIED_PATTERNS {
-            self.live.soft = true;
+            self.live.doubt = true;
             return true;
         }
         // Those that match little first: most keys do.
@@ -63,24 +67,69 @@ impl Tables {
         Expr::And(hard.chain([condition, Expr::Not(Box::new(known))]).collect())
     }
 
-    /// The language of the free keys in a set of classes: bit sets over a shape's patterns and names. None: there are
-    /// none.
-    fn free_language(&mut self, shape: u32, classes: u32) -> Option<u32> {
-        if let Some(known) = self.free_of.get(&(shape, classes)) {
+    /// The language of the free keys in some classes (bit sets over a shape's patterns and names) but for those that are
+    /// `used`. None: there are none.
+    fn free_language(&mut self, shape: u32, classes: Box<[u32]>, used: Box<[Box<str>]>) -> Option<u32> {
+        let key = (shape, classes, used);
+        if let Some(known) = self.free_of.get(&key) {
             return *known;
         }
+        let (_, classes, used) = &key;
         let object = self.shapes[shape as usize].clone();
         let atoms = self.class_atoms(&object);
-        let class = |class: u32| {
-            let literals = atoms.iter().enumerate().map(|(bit, atom)| literal(atom, class >> bit & 1 == 1));
-            Expr::And(literals.collect())
+        let class = |class: &u32| {
+            let holds = |bit: usize| self.specs.bits.contains(*class, bit as u32);
+            Expr::And(atoms.iter().enumerate().map(|(bit, atom)| literal(atom, holds(bit))).collect())
         };
-        let chosen = (0..1u32 << atoms.len()).filter(|bits| classes >> bits & 1 == 1).map(class).collect();
-        let require = self.free_requirement(&object, &atoms, Expr::Or(chosen));
+        let mut parts = vec![Expr::Or(classes.iter().map(class).collect())];
+        if !used.is_empty() {
+            let used = Expr::Atom(StringAtom::Literals(used.iter().cloned().collect()));
+            parts.push(Expr::Not(Box::new(used)));
+        }
+        let require = self.free_requirement(&object, &atoms, Expr::And(parts));
         let language = self.key_language(&object, require);
         let language = self.string_start(language).map(|_| language);
-        self.free_of.insert((shape, classes), language);
+        self.free_of.insert(key, language);
         language
+    }
+
+    /// The classes of free keys of a shape that some key is in: bit sets over its patterns and names. None: too many to
+    /// tell.
+    pub(super) fn free_classes(&mut self, shape: u32) -> Option<Arc<[u32]>> {
+        if let Some(known) = self.free_classes.get(&shape) {
+            return known.clone();
+        }
+        let classes = self.find_free_classes(shape).map(Arc::from);
+        self.free_classes.insert(shape, classes.clone());
+        classes
+    }
+
+    fn find_free_classes(&mut self, shape: u32) -> Option<Vec<u32>> {
+        let object = self.shapes[shape as usize].clone();
+        if object.free == FreeKeys::None {
+            return Some(Vec::new());
+        }
+        let atoms = self.class_atoms(&object);
+        let mut classes = vec![Vec::new()];
+        for _ in &atoms {
+            let mut told_apart = Vec::new();
+            for class in classes {
+                for truth in [false, true] {
+                    let class = [&class[..], &[truth]].concat();
+                    let literals = atoms.iter().zip(&class).map(|(atom, truth)| literal(atom, *truth)).collect();
+                    let require = self.free_requirement(&object, &atoms, Expr::And(literals));
+                    let language = self.language(&require, &[]);
+                    if self.string_start(language).is_some() {
+                        told_apart.push(class);
+                    }
+                }
+            }
+            if told_apart.len() > MAX_CLASSES {
+                return None;
+            }
+            classes = told_apart;
+        }
+        Some(classes.into_iter().map(|class| self.specs.bits.collect(class.into_iter())).collect())
     }
 }
 
@@ -89,25 +138,44 @@ fn literal(atom: &Expr<StringAtom>, truth: bool) -> Expr<StringAtom> {
 }
 
 impl Machine {
-    /// Free keys of a language of classes, narrowed to those classes that may come next.
+    /// Free keys of a language of classes, narrowed to those classes that may come next, and, where they may run out, to
+    /// those keys that have not come.
     pub(super) fn narrowed_free(&mut self, object: &ObjectFrame, language: u32) -> Option<u32> {
-        let shape = self.tables.shapes[object.object.shape as usize].clone();
-        if self.tables.specs.get(object.object.rest).is_trivial() {
+        let shape = object.object.shape;
+        let may_run_out = |machine: &Self, language| {
+            object.others != Frames::NO_OTHERS && !machine.tables.is_endless_language(language)
+        };
+        if self.tables.specs.get(object.object.rest).is_trivial() && !may_run_out(self, language) {
             return Some(language);
         }
-        let count = shape.patterns.len() + shape.names.len();
-        if count > MAX_COMBINED_PATTERNS {
+        let Some(classes) = self.classes_to_try(shape) else {
             self.tables.live.soft = true;
             return Some(language);
+        };
+        let may_come = |class: &u32| self.after_key(object, KeyClass::Free(*class)).is_some();
+        let narrowed: Box<[u32]> = classes.iter().copied().filter(may_come).collect();
+        let language = match narrowed.len() == classes.len() {
+            true => language,
+            false => self.tables.free_language(shape, narrowed.clone(), Box::default())?,
+        };
+        if !may_run_out(self, language) {
+            return Some(language);
         }
-        let (mut classes, mut refused) = (0u32, false);
-        for class in 0..1u32 << count {
-            let bits = self.tables.specs.bits.of_word(u64::from(class));
-            match self.after_key(object, KeyClass::Free(bits)) {
-                Some(_) => classes |= 1 << class,
-                None => refused = true,
+        let used = self.frames.sets.numbers(object.others).into_iter();
+        let used = used.map(|text| String::from_utf8_lossy(&self.frames.texts.bytes(text)).into());
+        let mut used: Vec<Box<str>> = used.collect();
+        used.sort_unstable();
+        self.tables.free_language(shape, narrowed, used.into())
+    }
+
+    /// Classes of free keys, all of those that some key is in among them. None: too many to tell.
+    fn classes_to_try(&mut self, shape: u32) -> Option<Arc<[u32]>> {
+        let object = &self.tables.shapes[shape as usize];
+        match object.patterns.len() + object.names.len() {
+            count @ 0..=MAX_COMBINED_PATTERNS => {
+                Some((0..1 << count).map(|class| self.tables.specs.bits.of_word(class)).collect())
             }
+            _ => self.tables.free_classes(shape),
         }
-        if refused { self.tables.free_language(object.object.shape, classes) } else { Some(language) }
     }
 }

@@ -169,6 +169,19 @@ impl NumberSets {
         false
     }
 
+    /// All numbers of a set, in no particular order.
+    pub fn numbers(&self, set: u32) -> Vec<u32> {
+        let (mut open, mut numbers) = (vec![set], Vec::new());
+        while let Some(set) = open.pop() {
+            match set.checked_sub(1).map(|entry| *self.nodes.get(entry)) {
+                None => {}
+                Some(SetNode::Leaf(leaf)) => numbers.push(leaf),
+                Some(SetNode::Branch { zero, one, .. }) => open.extend([zero, one]),
+            }
+        }
+        numbers
+    }
+
     /// The set with one more number.
     pub fn with(&mut self, set: u32, number: u32) -> u32 {
         let Some(entry) = set.checked_sub(1) else { return self.node(SetNode::Leaf(number)) };
@@ -268,6 +281,12 @@ impl BitSets {
 
     pub fn count(&self, set: u32) -> u32 {
         self.sets.get(set).iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// How many numbers of `set` are not in `other`.
+    pub fn count_without(&self, set: u32, other: u32) -> u32 {
+        let others = self.sets.get(other).iter().chain(std::iter::repeat(&0));
+        self.sets.get(set).iter().zip(others).map(|(word, other)| (word & !other).count_ones()).sum()
     }
 
     /// About the memory held.

@@ -8,7 +8,7 @@ use super::{
     intern::{BitSets, Texts},
     lower::Atom,
     machine::{Lex, Machine, State},
-    object::{FreeKeys, KeyClass, Known, Object, Shape},
+    object::{FreeKeys, KeyClass, Known, LAST, Object, Shape},
     spec::SpecId,
 };
 use crate::automaton::lexical::{
@@ -61,7 +61,7 @@ impl Machine {
             return Free::No;
         }
         if let Some(max) = shape.max {
-            let missing = self.missing(object, shape.required);
+            let missing = self.tables.specs.bits.count_without(shape.required, object.seen);
             if object.count + 1 + missing > max {
                 return Free::No;
             }
@@ -73,18 +73,9 @@ impl Machine {
             FreeKeys::Of(language) => {
                 let Some(language) = self.narrowed_free(object, language) else { return Free::No };
                 let Some(at) = self.tables.string_start(language) else { return Free::No };
-                if object.others != Frames::NO_OTHERS {
-                    self.tables.doubt_unless_endless_from(language, at);
-                }
                 Free::Of { text: Texts::EMPTY, language, body: BodyState { sub: 0, at } }
             }
         }
-    }
-
-    fn missing(&self, object: &ObjectFrame, required: u32) -> u32 {
-        let bits = &self.tables.specs.bits;
-        let both = bits.words(required).iter().zip(bits.words(object.seen).iter().chain(std::iter::repeat(&0)));
-        both.map(|(required, seen)| (required & !seen).count_ones()).sum()
     }
 
     /// The object after one more key, and the demand on the key's value. None: the key may not come.
@@ -114,7 +105,7 @@ impl Machine {
             if order < object.from || self.skips_required(object, &shape.known, shape.required, order) {
                 return None;
             }
-            after.from = order + 1;
+            after.from = (order + 1).min(LAST);
         }
         if let KeyClass::Known(index) = class {
             after.seen = self.tables.specs.bits.with(object.seen, index);
@@ -129,7 +120,10 @@ impl Machine {
         after.waiting = watching.then_some(plan);
         if shape.counted {
             after.count += 1;
-            if shape.max.is_some_and(|max| after.count + self.missing(&after, shape.required) > max) {
+            if shape
+                .max
+                .is_some_and(|max| after.count + self.tables.specs.bits.count_without(shape.required, after.seen) > max)
+            {
                 return None;
             }
             // While a value is waited for, its plan holds the rest; the counts are then decided when it is done.
@@ -235,12 +229,7 @@ impl Machine {
             let step = body_step(strings, body, byte, self.style.spelling);
             self.tables.charge_for(strings);
             key.free = match step {
-                BodyStep::Stay(body) => {
-                    if object.others != Frames::NO_OTHERS {
-                        self.tables.doubt_unless_endless_from(language, body.at);
-                    }
-                    Free::Of { text, language, body }
-                }
+                BodyStep::Stay(body) => Free::Of { text, language, body },
                 BodyStep::Dead => Free::No,
                 BodyStep::Close(_) => key.free,
             };

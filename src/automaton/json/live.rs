@@ -16,13 +16,10 @@ use super::{
     array::Array,
     formula::{Formula, Node},
     lower::{Atom, Kind},
-    object::{FreeKeys, KeyFacts, Object, Shape},
+    object::{FreeKeys, KeyFacts, MAX_LISTED, Object, Shape},
     tables::{PlanId, Tables},
 };
-use crate::{
-    automaton::lexical::StrState,
-    schema::{Keyword, SchemaId},
-};
+use crate::schema::{Keyword, SchemaId};
 
 /// Answers found so far.
 #[derive(Debug, Default)]
@@ -36,6 +33,8 @@ pub struct Liveness {
     arrays: FxHashMap<(Array, u32), bool>,
     /// Something was taken for live without being sure.
     pub soft: bool,
+    /// The same of the container that is being looked at: then it is searched, see [`super::witness`].
+    pub(super) doubt: bool,
 }
 
 /// Where an object stands, as far as liveness cares.
@@ -151,7 +150,7 @@ impl Tables {
             return *known;
         }
         let before = self.live.leant_on.take();
-        let live = self.is_object_live(point);
+        let live = self.sure(|tables| tables.is_object_live(point), |tables| tables.object_witness(point));
         if live || self.live.leant_on.is_none() {
             self.live.objects.insert(point, live);
         }
@@ -160,6 +159,23 @@ impl Tables {
             (before, leant_on) => before.or(leant_on),
         };
         live
+    }
+
+    /// Asks the analysis of a container, and the search where that is in doubt.
+    fn sure(
+        &mut self,
+        analysis: impl FnOnce(&mut Self) -> bool,
+        search: impl FnOnce(&mut Self) -> Option<bool>,
+    ) -> bool {
+        let outside = std::mem::take(&mut self.live.doubt);
+        let live = analysis(self);
+        let in_doubt = std::mem::replace(&mut self.live.doubt, outside);
+        if !live || !in_doubt {
+            return live;
+        }
+        let found = search(self);
+        self.live.soft |= found.is_none();
+        found.unwrap_or(true)
     }
 
     fn is_object_live(&mut self, point: ObjectPoint) -> bool {
@@ -214,7 +230,7 @@ impl Tables {
             return false;
         }
         if !sure.is_some_and(room) {
-            self.live.soft = true;
+            self.live.doubt = true;
         }
         total >= min || self.enough_keys(&outlook, min - total, &wanted)
     }
@@ -259,9 +275,9 @@ impl Tables {
     /// So many more keys can be had, beside those that must come.
     fn enough_keys(&mut self, outlook: &Outlook, missing: u32, wanted: &[u32]) -> bool {
         if self.key_feasible(outlook, None, &[]) {
-            // How many there are of a language is not counted.
+            // Where there are few of them they are known keys; else how many there are is not counted.
             if let FreeKeys::Of(language) = outlook.shape.free
-                && missing + outlook.point.count > 1
+                && missing + outlook.point.count > MAX_LISTED as u32
                 && !self.is_endless_language(language)
             {
                 self.live.soft = true;
@@ -324,7 +340,7 @@ impl Tables {
         names: Option<&[bool]>,
     ) -> bool {
         let set = self.set.clone();
-        // A condition on names is decided by the key; of free keys it is not known, and hoped.
+        // A condition on names is decided by the key; of free keys it is not known, and hoped for.
         let name_holds = |(schema, index): (SchemaId, u32)| match &set.keywords(schema)[index as usize] {
             Keyword::PropertyNames(schema) => {
                 let place = shape.names.iter().position(|(name, _)| name == schema);
@@ -335,6 +351,7 @@ impl Tables {
         if valid.iter().any(|at| name_holds(*at) == Some(Some(false))) {
             return false;
         }
+        self.live.doubt |= valid.iter().chain(violating).any(|at| name_holds(*at) == Some(None));
         let mut children: Vec<SchemaId> = Vec::new();
         for at in shape.children.iter().chain(valid) {
             children.extend(self.children_at(shape, *at, facts));
@@ -362,7 +379,8 @@ impl Tables {
             return *known;
         }
         let before = self.live.leant_on.take();
-        let live = self.is_array_live(array, position);
+        let live =
+            self.sure(|tables| tables.is_array_live(array, position), |tables| tables.array_witness(array, position));
         if live || self.live.leant_on.is_none() {
             self.live.arrays.insert((array, position), live);
         }
@@ -423,16 +441,7 @@ impl Tables {
         })
     }
 
-    /// Free keys of a language may run out from here: then a key may turn out to have come before, and to have no other
-    /// end.
-    pub(super) fn doubt_unless_endless_from(&mut self, language: u32, at: StrState) {
-        let language = &self.languages[language as usize];
-        if !self.live.soft && !language.is_plain() && !language.lock().is_endless_from(at) {
-            self.live.soft = true;
-        }
-    }
-
-    fn is_endless_language(&self, language: u32) -> bool {
+    pub(super) fn is_endless_language(&self, language: u32) -> bool {
         let language = &self.languages[language as usize];
         let endless = language.is_plain() || language.lock().is_endless();
         self.charge_for(language);
@@ -455,12 +464,12 @@ impl Tables {
                 (Atom::Keyword(schema, index), true) => valid.push((schema, index)),
                 (Atom::Keyword(schema, index), false) => violated.push((schema, index)),
                 (Atom::Contains { schema, min, max: most }, true) if min > 0 => {
-                    self.live.soft |= most.is_some();
+                    self.live.doubt |= most.is_some();
                     contained.push((schema, min));
                 }
                 (Atom::Contains { max: None, .. } | Atom::Unique, true) => {}
-                // Too few or too many of something, or two equal items: whether that can be had is not looked into.
-                (Atom::Contains { .. } | Atom::Unique, _) => self.live.soft = true,
+                // Too few or too many of something, or two equal items: that takes a search.
+                (Atom::Contains { .. } | Atom::Unique, _) => self.live.doubt = true,
                 (other, _) => unreachable!("{other:?} says nothing about arrays"),
             }
         }
@@ -501,8 +510,8 @@ impl Tables {
             }
         }
         if violated.len() > 1 && !(position..=last).any(|at| room(at) && self.item_violates(&valid, &violated, at)) {
-            // Several, and no item violates them all: whether there are items enough is not looked into.
-            self.live.soft = true;
+            // Several, and no item violates them all: whether there are items enough takes a search.
+            self.live.doubt = true;
         }
         violated
             .into_iter()

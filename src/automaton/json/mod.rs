@@ -35,6 +35,7 @@ mod object;
 mod spec;
 mod tables;
 mod values;
+mod witness;
 
 pub use conflict::Conflict;
 pub use home::Cost;

@@ -20,7 +20,7 @@ use super::{
     values::Kept,
 };
 use crate::{
-    automaton::lexical::{Expr, StringAtom},
+    automaton::lexical::{Expr, StrState, StringAtom},
     schema::{Keyword, SchemaId},
 };
 
@@ -30,9 +30,14 @@ pub struct Known {
     pub key: Box<[u8]>,
     /// The key as a text's number, as in [`Atom::Required`].
     pub text: u32,
-    /// Its place in the order of the schema.
+    /// Its place in the order of the schema. [`LAST`] for keys that no keyword names, which are few and come in any order.
     pub order: u32,
 }
+
+/// See [`Known::order`].
+pub const LAST: u32 = u32::MAX - 1;
+/// Keys of a language that are not more are known ones.
+pub(super) const MAX_LISTED: usize = 100;
 
 /// Which keys an object may have beside the known ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,20 +130,11 @@ impl Tables {
         }
         self.sort_names(&keywords);
         let listed = self.listed_names(&names);
-        let known = self.known_keys(&keywords, &required, &rest_atoms, listed.as_deref().unwrap_or_default());
-        let places: FxHashMap<u32, u32> =
-            known.iter().enumerate().map(|(index, known)| (known.text, index as u32)).collect();
-        let mut bits = vec![false; known.len()];
-        for text in &required {
-            bits[*places.get(text).expect("every required key was made a known one") as usize] = true;
-        }
-        let required_bits = self.specs.bits.collect(bits.into_iter());
-        let required_count = self.specs.bits.count(required_bits);
         let patterns = self.patterns_of(&keywords);
         let mut shape = Shape {
-            known,
-            required: required_bits,
-            required_count,
+            known: Vec::new(),
+            required: BitSets::EMPTY,
+            required_count: 0,
             min,
             max,
             counted,
@@ -151,8 +147,27 @@ impl Tables {
         if !shape.patterns.is_empty() || !shape.names.is_empty() {
             shape.classify = Some(self.key_language(&shape, Expr::True));
         }
-        // Listed names are known keys, so that it is seen when they run out.
-        shape.free = if listed.is_some() { FreeKeys::None } else { self.free_keys(&shape) };
+        // Names that are few are known keys, so that it is seen when they run out.
+        let mut few = Vec::new();
+        if listed.is_none() {
+            shape.free = self.free_keys(&shape);
+            if let FreeKeys::Of(language) = shape.free
+                && let Some(words) = self.few_words(language)
+            {
+                shape.free = FreeKeys::None;
+                few = words;
+            }
+        }
+        shape.known = self.known_keys(&keywords, &required, &rest_atoms, listed.as_deref().unwrap_or_default(), &few);
+        let known = &shape.known;
+        let places: FxHashMap<u32, u32> =
+            known.iter().enumerate().map(|(index, known)| (known.text, index as u32)).collect();
+        let mut bits = vec![false; known.len()];
+        for text in &required {
+            bits[*places.get(text).expect("every required key was made a known one") as usize] = true;
+        }
+        shape.required = self.specs.bits.collect(bits.into_iter());
+        shape.required_count = self.specs.bits.count(shape.required);
         self.known_keys += shape.known.len();
         self.shapes.push(Arc::new(shape));
         Object { shape: self.shapes.len() as u32 - 1, rest }
@@ -176,12 +191,25 @@ impl Tables {
         None
     }
 
+    /// All texts of a language, if they are few.
+    fn few_words(&mut self, language: u32) -> Option<Vec<u32>> {
+        if self.is_endless_language(language) {
+            return None;
+        }
+        let strings = self.languages[language as usize].clone();
+        let words = strings.lock().words(StrState { dfa: 0, len: 0 }, MAX_LISTED);
+        self.charge_for(&strings);
+        let texts = &mut self.specs.lowering.texts;
+        Some(words?.iter().map(|word| texts.intern(word)).collect())
+    }
+
     fn known_keys(
         &mut self,
         keywords: &[(SchemaId, u32)],
         required: &[u32],
         rest: &[Atom],
         listed: &[u32],
+        few: &[u32],
     ) -> Vec<Known> {
         let set = self.set.clone();
         let mut texts: Vec<(u32, Option<Box<[u8]>>)> = Vec::new();
@@ -201,12 +229,15 @@ impl Tables {
             _ => None,
         }));
         texts.extend(listed.iter().map(|text| (*text, None)));
+        let named = texts.len();
+        texts.extend(few.iter().map(|text| (*text, None)));
         let mut seen = rustc_hash::FxHashSet::default();
         let mut known = Vec::new();
-        for (text, key) in texts {
+        for (place, (text, key)) in texts.into_iter().enumerate() {
             if seen.insert(text) {
                 let key = key.unwrap_or_else(|| self.specs.lowering.texts.bytes(text).into());
-                known.push(Known { key, text, order: known.len() as u32 });
+                let order = if place < named { known.len() as u32 } else { LAST };
+                known.push(Known { key, text, order });
             }
         }
         known.sort_unstable_by(|a, b| a.key.cmp(&b.key));

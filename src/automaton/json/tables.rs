@@ -47,11 +47,19 @@ impl Plan {
         !self.open.is_empty()
     }
 
+    /// What the value's verdicts are about, in their order.
+    pub fn watched(&self) -> &[SchemaId] {
+        &self.watched
+    }
+
     /// The value's verdicts decide about a condition of the container.
     pub fn depends(&self, atom: &Atom) -> bool {
         self.open.iter().any(|(open, _)| open == atom)
     }
 }
+
+/// A shape, classes of its free keys, and those keys that have come.
+pub(super) type FreeKeysOf = (u32, Box<[u32]>, Box<[Box<str>]>);
 
 /// The tables of one schema.
 pub struct Tables {
@@ -72,9 +80,10 @@ pub struct Tables {
     pub(super) object_of: FxHashMap<SpecId, Object>,
     pub(super) key_plans: FxHashMap<(Object, KeyClass), Option<PlanId>>,
     /// Languages of the free keys of some classes, by shape.
-    pub(super) free_of: FxHashMap<(u32, u32), Option<u32>>,
+    pub(super) free_of: FxHashMap<FreeKeysOf, Option<u32>>,
     /// Whether there are free keys of a class, by shape.
     pub(super) has_free_key: FxHashMap<(u32, u32), bool>,
+    pub(super) free_classes: FxHashMap<u32, Option<Arc<[u32]>>>,
     pub array_shapes: Vec<ArrayShape>,
     pub(super) array_of: FxHashMap<SpecId, Array>,
     pub(super) item_plans: FxHashMap<(Array, u32), Option<PlanId>>,
@@ -106,6 +115,7 @@ impl Tables {
             key_plans: FxHashMap::default(),
             free_of: FxHashMap::default(),
             has_free_key: FxHashMap::default(),
+            free_classes: FxHashMap::default(),
             array_shapes: Vec::new(),
             array_of: FxHashMap::default(),
             item_plans: FxHashMap::default(),
@@ -222,19 +232,27 @@ impl Tables {
     /// The plan, narrowed to values after which the container can still be completed. `live` tells that of what is left
     /// of the container's alternatives. None: no value does.
     ///
-    /// With more verdicts than [`MAX_TRIED_VERDICTS`] the plan stays as it is, and a value may turn out to be a dead
-    /// end ([`super::live::Liveness::soft`]).
+    /// With more verdicts than [`MAX_TRIED_VERDICTS`] only those sets of them are tried that some value gets. Where these
+    /// are too many, the plan stays as it is, and a value may turn out to be a dead end ([`super::live::Liveness::soft`]).
     pub(super) fn narrowed(
         &mut self,
         plan: PlanId,
         live: &mut impl FnMut(&mut Self, SpecId) -> bool,
     ) -> Option<PlanId> {
         let Plan { value, watched, .. } = self.plans.get(plan).clone();
-        if watched.len() > MAX_TRIED_VERDICTS {
-            self.live.soft = true;
-            return Some(plan);
-        }
         let mut parts = vec![self.specs.get(value).require];
+        if watched.len() > MAX_TRIED_VERDICTS {
+            let Some(outcomes) = self.outcomes(plan) else {
+                self.live.soft = true;
+                return Some(plan);
+            };
+            for outcome in outcomes {
+                if !outcome.rest.is_some_and(|rest| live(self, rest)) {
+                    parts.push(self.specs.lowering.formulas.not(outcome.demand));
+                }
+            }
+            return self.with_value(plan, parts);
+        }
         for combination in 0..1u64 << watched.len() {
             let verdicts = self.specs.bits.of_word(combination);
             if self.after_child(plan, verdicts).is_some_and(|rest| live(self, rest)) {
@@ -249,15 +267,20 @@ impl Tables {
             }
             parts.push(self.specs.lowering.formulas.or(differs));
         }
-        if parts.len() == 1 {
+        self.with_value(plan, parts)
+    }
+
+    /// The plan with the demand on its value made of several. None: no value meets them.
+    fn with_value(&mut self, plan: PlanId, demands: Vec<Formula>) -> Option<PlanId> {
+        if demands.len() == 1 {
             return Some(plan);
         }
-        let require = self.specs.lowering.formulas.and(parts);
+        let require = self.specs.lowering.formulas.and(demands);
         if !self.inhabited(require) {
             return None;
         }
         let mut narrowed = self.plans.get(plan).clone();
-        let watch = self.specs.get(value).watch.clone();
+        let watch = self.specs.get(narrowed.value).watch.clone();
         narrowed.value = self.specs.intern(Spec { require, watch });
         Some(self.plans.intern(narrowed))
     }

@@ -242,6 +242,26 @@ impl StringDfa {
         open.into_iter().any(|condition| self.measure(condition, state.dfa).stretch != NEVER)
     }
 
+    /// All texts that go on from a place, whole characters only; None if there are more than `most`.
+    pub fn words(&mut self, from: StrState, most: usize) -> Option<Vec<Box<[u8]>>> {
+        let (mut open, mut words) = (vec![(from, Vec::new())], Vec::new());
+        while let Some((state, text)) = open.pop() {
+            if self.accepts(state) {
+                words.push(Box::from(&text[..]));
+            }
+            for byte in 0..=255 {
+                if let Some(next) = self.step(state, byte) {
+                    open.push((next, [&text[..], &[byte]].concat()));
+                }
+            }
+            // Each of the open ones has a text of its own.
+            if words.len() + open.len() > most {
+                return None;
+            }
+        }
+        Some(words)
+    }
+
     /// A new walk begins.
     pub(super) fn refill(&mut self) {
         self.walk = (self.product.work(), 0);
