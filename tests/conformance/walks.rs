@@ -54,6 +54,9 @@ fn walk(program: &Arc<Program>, short: &[TokenId], dice: &mut Dice) -> Walk {
             return Walk::Finished(text);
         }
         let Some(token) = draw(&mask, short, vocabulary, dice) else {
+            if let Some(fault) = matcher.fault() {
+                text.extend_from_slice(format!(" ({fault})").as_bytes());
+            }
             return if ends { Walk::Finished(text) } else { Walk::Stuck(text) };
         };
         text.extend_from_slice(vocabulary.bytes(token));

@@ -161,11 +161,28 @@ impl Machine {
         if !may_run_out(self, language) {
             return Some(language);
         }
+        let used = self.used_free(object);
+        self.tables.free_language(shape, narrowed, used)
+    }
+
+    /// The languages of those free keys that may come next and have not come, one for each class of them.
+    pub(super) fn languages_of_free(&mut self, object: &ObjectFrame) -> Vec<u32> {
+        let shape = object.object.shape;
+        let Some(classes) = self.tables.free_classes(shape) else { return Vec::new() };
+        let used = self.used_free(object);
+        let may_come = |class: &u32| self.after_key(object, KeyClass::Free(*class)).is_some();
+        let classes: Vec<u32> = classes.iter().copied().filter(may_come).collect();
+        let language = |class| self.tables.free_language(shape, Box::from([class]), used.clone());
+        classes.into_iter().filter_map(language).collect()
+    }
+
+    /// The keys that have come and that the schema does not name, sorted.
+    fn used_free(&self, object: &ObjectFrame) -> Box<[Box<str>]> {
         let used = self.frames.sets.numbers(object.others).into_iter();
         let used = used.map(|text| String::from_utf8_lossy(&self.frames.texts.bytes(text)).into());
         let mut used: Vec<Box<str>> = used.collect();
         used.sort_unstable();
-        self.tables.free_language(shape, narrowed, used.into())
+        used.into()
     }
 
     /// Classes of free keys, all of those that some key is in among them. None: too many to tell.

@@ -34,8 +34,6 @@ use crate::{
 const MAX_STEPS: usize = 400_000;
 /// Points of one container that are looked at in search of the cheapest way; then the nearest way is taken.
 const MAX_POINTS: usize = 400;
-/// Of so many watched subschemas all combinations are tried.
-const MAX_COMBINED: usize = 4;
 /// So many different values are proposed where values must not repeat.
 const MAX_VARIANTS: usize = 8;
 /// Runs of one character from this length on are written with the one that is cheapest.
@@ -435,14 +433,36 @@ impl Search<'_> {
         pieces
     }
 
+    /// Texts of one more member with a key that the schema does not name: of each class of such keys, where they matter.
     fn free_members(&mut self, state: State, comma: &[u8], variety: usize) -> Vec<Box<[u8]>> {
         let opening = [comma, b"\""].concat();
         let Some(inside) = self.read(state, &opening) else { return Vec::new() };
         let Lex::Key(key) = inside.lex else { return Vec::new() };
-        let Some((text, end)) = self.finish_free_key(inside, key) else { return Vec::new() };
-        let Lex::Colon(spec) = end.lex else { return Vec::new() };
-        let values = self.proposals(end.frame, spec, variety);
-        values.iter().map(|value| [&opening[..], &text, b":", value].concat().into()).collect()
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        if let (Free::Of { .. }, Container::Object(object)) = (key.free, self.machine.frames.get(state.frame).container)
+            && !self.machine.tables.specs.get(object.object.rest).is_trivial()
+        {
+            let languages = self.machine.languages_of_free(&object);
+            keys.extend(languages.into_iter().filter_map(|language| self.shortest_key(language)));
+        }
+        if keys.is_empty() {
+            keys.extend(self.finish_free_key(inside, key).map(|(text, _)| text));
+        }
+        let mut members = Vec::new();
+        for text in keys {
+            let Some(end) = self.read(inside, &text) else { continue };
+            let Lex::Colon(spec) = end.lex else { continue };
+            let values = self.proposals(end.frame, spec, variety);
+            members.extend(values.iter().map(|value| Box::from([&opening[..], &text, b":", value].concat())));
+        }
+        members
+    }
+
+    /// The shortest text of a language, as it is written behind a quote.
+    fn shortest_key(&mut self, language: u32) -> Option<Vec<u8>> {
+        let at = self.machine.tables.string_start(language)?;
+        let strings = self.machine.tables.languages[language as usize].clone();
+        escape::completion(&mut strings.lock(), BodyState { sub: 0, at })
     }
 
     /// Values of a demand, cheapest first: one for each combination of verdicts that somebody waits for, and more of
@@ -450,24 +470,18 @@ impl Search<'_> {
     fn proposals(&mut self, frame: FrameId, spec: SpecId, mut variety: usize) -> Vec<Text> {
         let Spec { require, watch } = self.machine.tables.specs.get(spec).clone();
         let mut demands = vec![require];
-        if !watch.is_empty() && watch.len() <= MAX_COMBINED {
-            for combination in 0..1u32 << watch.len() {
+        if !watch.is_empty() {
+            if let Some(sets) = self.machine.tables.verdict_sets(spec) {
+                demands.extend(sets.into_iter().map(|(demand, _)| demand));
+            } else {
                 let formulas = &mut self.machine.tables.specs.lowering.formulas;
-                let mut parts = vec![require];
-                for (bit, watched) in watch.iter().enumerate() {
-                    let holds = combination >> bit & 1 == 1;
-                    parts.push(if holds { *watched } else { formulas.not(*watched) });
+                demands.push(formulas.and(watch.iter().copied().chain([require])));
+                for watched in &watch {
+                    let formulas = &mut self.machine.tables.specs.lowering.formulas;
+                    let fails = formulas.not(*watched);
+                    demands.push(formulas.and([require, *watched]));
+                    demands.push(formulas.and([require, fails]));
                 }
-                demands.push(formulas.and(parts));
-            }
-        } else if !watch.is_empty() {
-            let formulas = &mut self.machine.tables.specs.lowering.formulas;
-            demands.push(formulas.and(watch.iter().copied().chain([require])));
-            for watched in &watch {
-                let formulas = &mut self.machine.tables.specs.lowering.formulas;
-                let fails = formulas.not(*watched);
-                demands.push(formulas.and([require, *watched]));
-                demands.push(formulas.and([require, fails]));
             }
         }
         let mut texts: Vec<Text> = Vec::new();

@@ -47,11 +47,6 @@ impl Plan {
         !self.open.is_empty()
     }
 
-    /// What the value's verdicts are about, in their order.
-    pub fn watched(&self) -> &[SchemaId] {
-        &self.watched
-    }
-
     /// The value's verdicts decide about a condition of the container.
     pub fn depends(&self, atom: &Atom) -> bool {
         self.open.iter().any(|(open, _)| open == atom)

@@ -6,7 +6,8 @@
 //! what is left of the container's alternatives. The order of members does not matter for what is left, so each key is
 //! decided once.
 //!
-//! Cost: a few look-ups a point; after [`MAX_POINTS`] the search gives up. Of free keys there are taken to be enough.
+//! Cost: a few look-ups a point; after [`MAX_POINTS`], or half of the budget, the search gives up. Of free keys there are
+//! taken to be enough.
 
 use rustc_hash::FxHashSet;
 
@@ -16,7 +17,7 @@ use super::{
     live::ObjectPoint,
     lower::Atom,
     object::{KeyClass, Object},
-    spec::SpecId,
+    spec::{Spec, SpecId},
     tables::{PlanId, Tables},
 };
 
@@ -37,17 +38,29 @@ pub(super) struct Outcome {
 impl Tables {
     /// The sets of verdicts that values of a plan get. None: too many to tell.
     pub(super) fn outcomes(&mut self, plan: PlanId) -> Option<Vec<Outcome>> {
-        let watched = self.get_plan(plan).watched().to_vec();
-        let value = self.get_plan(plan).value;
-        let mut sets = vec![(self.specs.get(value).require, Vec::new())];
-        for schema in watched {
+        let sets = self.verdict_sets(self.get_plan(plan).value)?;
+        let outcome = |(demand, verdicts): (Formula, Vec<bool>)| {
+            let verdicts = self.specs.bits.collect(verdicts.into_iter());
+            Outcome { demand, rest: self.after_child(plan, verdicts) }
+        };
+        Some(sets.into_iter().map(outcome).collect())
+    }
+
+    /// The sets of verdicts on what is watched that values of a demand get, each with the demand on such values. None:
+    /// too many to tell.
+    pub(super) fn verdict_sets(&mut self, spec: SpecId) -> Option<Vec<(Formula, Vec<bool>)>> {
+        let Spec { require, watch } = self.specs.get(spec).clone();
+        let mut sets = vec![(require, Vec::new())];
+        for watched in watch {
             let mut told_apart = Vec::new();
             for (demand, verdicts) in sets {
                 for verdict in [true, false] {
                     let formulas = &mut self.specs.lowering.formulas;
-                    let holds = formulas.atom(Atom::Schema(schema));
-                    let literal = if verdict { holds } else { formulas.not(holds) };
+                    let literal = if verdict { watched } else { formulas.not(watched) };
                     let demand = formulas.and([demand, literal]);
+                    if self.budget.is_half_spent() {
+                        return None;
+                    }
                     if self.inhabited(demand) {
                         told_apart.push((demand, [&verdicts[..], &[verdict]].concat()));
                     }
@@ -58,11 +71,7 @@ impl Tables {
             }
             sets = told_apart;
         }
-        let outcome = |(demand, verdicts): (Formula, Vec<bool>)| {
-            let verdicts = self.specs.bits.collect(verdicts.into_iter());
-            Outcome { demand, rest: self.after_child(plan, verdicts) }
-        };
-        Some(sets.into_iter().map(outcome).collect())
+        Some(sets)
     }
 
     /// What children of a plan leave of the container's alternatives, each once.
@@ -109,7 +118,7 @@ impl Tables {
             if !seen.insert((at, rest, count)) {
                 continue;
             }
-            if seen.len() > MAX_POINTS || !self.budget.spend(1) {
+            if seen.len() > MAX_POINTS || self.budget.is_half_spent() {
                 return None;
             }
             if at >= last_must && count >= shape.min && self.specs.at_end(rest).is_some() {
@@ -162,7 +171,7 @@ impl Tables {
             if !seen.insert((position, rest)) {
                 continue;
             }
-            if seen.len() > MAX_POINTS || !self.budget.spend(1) {
+            if seen.len() > MAX_POINTS || self.budget.is_half_spent() {
                 return None;
             }
             if position >= min && max.is_none_or(|max| position <= max) && self.specs.at_end(rest).is_some() {
