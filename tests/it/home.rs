@@ -107,6 +107,9 @@ fn from_the_middle() {
         let home = home(&person, begun);
         assert_eq!(home.len(), rest.len(), "{begun}: {home}, not {rest}");
     }
+    // Within an escape: letters that are hex digits lead to other characters than those that are written so.
+    let image = json!({"type": "string", "pattern": "\\.png$"});
+    assert_eq!(home(&image, r#""a\u00"#).len(), r#"00.png""#.len());
     // A comma demands one more member, whatever it is called.
     assert_eq!(home(&json!({"type": "object"}), r#"{"a":1,"#), r#""":0}"#);
 }

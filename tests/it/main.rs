@@ -9,4 +9,4 @@ mod refusals;
 mod server;
 mod shared;
 mod tokenizer_json;
-mod unevaluated;
+mod verdicts;

@@ -196,7 +196,7 @@ impl Search<'_> {
                 return Some((text, end));
             }
         } else {
-            let text = escape::completion(&mut strings.lock(), body);
+            let text = escape::completion(&mut strings.lock(), body, self.machine.style.spelling);
             if let Some(text) = text
                 && let Some(end) = self.read(state, &text)
             {
@@ -325,7 +325,7 @@ impl Search<'_> {
             }
             Free::Of { language, body, .. } => {
                 let strings = self.machine.tables.languages[language as usize].clone();
-                let text = escape::completion(&mut strings.lock(), body);
+                let text = escape::completion(&mut strings.lock(), body, self.machine.style.spelling);
                 if let Some(text) = text
                     && let Some(end) = self.read(state, &text)
                 {
@@ -462,7 +462,7 @@ impl Search<'_> {
     fn shortest_key(&mut self, language: u32) -> Option<Vec<u8>> {
         let at = self.machine.tables.string_start(language)?;
         let strings = self.machine.tables.languages[language as usize].clone();
-        escape::completion(&mut strings.lock(), BodyState { sub: 0, at })
+        escape::completion(&mut strings.lock(), BodyState { sub: 0, at }, self.machine.style.spelling)
     }
 
     /// Values of a demand, cheapest first: one for each combination of verdicts that somebody waits for, and more of
@@ -607,8 +607,11 @@ impl Search<'_> {
                 let strings = self.machine.tables.languages[language as usize].clone();
                 let body = BodyState { sub: 0, at: self.machine.tables.string_start(language)? };
                 let inside = State { frame: Frames::ROOT, lex: Lex::String { language, body, text: None } };
-                let text =
-                    if strings.is_plain() { b"\"".to_vec() } else { escape::completion(&mut strings.lock(), body)? };
+                let text = if strings.is_plain() {
+                    b"\"".to_vec()
+                } else {
+                    escape::completion(&mut strings.lock(), body, self.machine.style.spelling)?
+                };
                 let end = self.read(inside, &text)?;
                 let (text, _) = self.refilled(inside, text, end);
                 Some([b"\"", &text[..]].concat())

@@ -293,11 +293,11 @@ fn within_reach(phase: u8, value: u32) -> [(u32, u32); 2] {
 /// Raw bytes that complete a body, the closing quote included. They are the fewest unless the body stands inside an
 /// escape: then the escape is completed in the first way that is live, and the rest is the shortest. `None` as for
 /// [`StringDfa::shortest`].
-pub fn completion(dfa: &mut StringDfa, mut state: BodyState) -> Option<Vec<u8>> {
+pub fn completion(dfa: &mut StringDfa, mut state: BodyState, spelling: Spelling) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     while state.phase() >= u32::from(BACKSLASH) {
         let digits = b"nrtbf/\\\"u0123456789abcdef".iter();
-        let (byte, next) = digits.into_iter().find_map(|&byte| match step(dfa, state, byte) {
+        let (byte, next) = digits.into_iter().find_map(|&byte| match step_spelled(dfa, state, byte, spelling) {
             BodyStep::Stay(next) => Some((byte, next)),
             _ => None,
         })?;

@@ -145,15 +145,49 @@ pub struct NumberState {
     exponent: i64,
 }
 
+/// The range of a signed integer of 64 bits.
+fn range_of_64_bits() -> [Decimal; 2] {
+    [i64::MIN, i64::MAX].map(Decimal::from)
+}
+
+/// Some value that is listed lies outside of it.
+fn names_beyond_64_bits(require: &Expr<NumberAtom>) -> bool {
+    let ([least, most], mut beyond) = (range_of_64_bits(), false);
+    require.atoms(&mut |atom| {
+        if let NumberAtom::OneOf(values) = atom {
+            beyond |= values.iter().any(|value| *value < least || *value > most);
+        }
+    });
+    beyond
+}
+
+fn within_64_bits(require: &Expr<NumberAtom>) -> Expr<NumberAtom> {
+    let [least, most] = range_of_64_bits();
+    let least = NumberAtom::Min { value: least, exclusive: false };
+    let most = NumberAtom::Max { value: most, exclusive: false };
+    Expr::And(vec![require.clone(), Expr::Atom(least), Expr::Atom(most)])
+}
+
 impl NumberLanguage {
     /// The texts that satisfy `require`; of a complete text it can also be asked which of `watch` it satisfies.
     ///
     /// `plain` narrows the set to what a reader expects: no `-0`, no exponents unless every satisfying text without
-    /// one is longer than 40 bytes, no fractions if only integers satisfy.
+    /// one is longer than 40 bytes, no fractions if only integers satisfy; and where the formula names no others, those
+    /// within the range of a signed integer of 64 bits, if there are any: many readers hold no more.
     ///
     /// # Errors
     /// Formulas beyond what is decided exactly are refused: see [`NumberError`].
     pub fn compile(require: &Expr<NumberAtom>, watch: &[Expr<NumberAtom>], plain: bool) -> Result<Self, NumberError> {
+        if plain && !names_beyond_64_bits(require) {
+            let language = Self::build(&within_64_bits(require), watch, plain)?;
+            if language.start().is_some() {
+                return Ok(language);
+            }
+        }
+        Self::build(require, watch, plain)
+    }
+
+    fn build(require: &Expr<NumberAtom>, watch: &[Expr<NumberAtom>], plain: bool) -> Result<Self, NumberError> {
         if watch.len() > MAX_WATCHED {
             return Err(NumberError::Watched { count: watch.len() });
         }

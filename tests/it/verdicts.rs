@@ -1,5 +1,6 @@
-//! `unevaluatedProperties` and `unevaluatedItems` against a validator that is not ours: every small instance, keys in
-//! every order, and what walks through the masks come to.
+//! `unevaluatedProperties` and `unevaluatedItems`, and conditions that hang together so that a careless mask leads into a
+//! dead end, against a validator that is not ours: every small instance, keys in every order, and what walks through the
+//! masks come to.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ fn cases() -> Vec<(String, Value)> {
         let mut case: Value = serde_json::from_str(line).unwrap();
         (case["id"].as_str().unwrap().to_owned(), case["schema"].take())
     };
-    include_str!("../cases/unevaluated.jsonl").lines().map(case).collect()
+    let files = [include_str!("../cases/unevaluated.jsonl"), include_str!("../cases/dead-ends.jsonl")];
+    files.into_iter().flat_map(str::lines).map(case).collect()
 }
 
 fn engine() -> Arc<Engine> {
