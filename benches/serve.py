@@ -1,10 +1,10 @@
 """What serving costs: constrained against free decoding, our answers per second against llama-server's, first answer, memory.
 
-    python3 benches/serve.py [--llama-server FILE] [--rounds N] [--threads N] [--record FILE.md] [--only ratio,peer,start]
+    python3 benches/serve.py [--llama-server FILE] [--pairs N] [--rounds N] [--threads N] [--record FILE.md] [--only ratio,peer,start]
 
 Needs the built binary, the default model and an idle machine. llama-server is the peer; how it is built:
 benches/llama-server.md. Servers run one at a time; the order of the runs alternates, so that a machine that gets slower or
-faster does it to both. A figure is the median over the rounds.
+faster does it to both. A figure is the median over the pairs or rounds.
 """
 
 import argparse
@@ -111,6 +111,49 @@ def schema_format(schema):
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
 
 
+def stream(server, body, ticks, done):
+    """Notes the moment of each chunk with text; then how many tokens these were."""
+    with contextlib.closing(server.connect(600)) as connection:
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f"status {answer.status}: {answer.read()}")
+        for line in answer:
+            now = time.monotonic()
+            if line.startswith(b"data: {"):
+                event = json.loads(line[len(b"data: "):])
+                if event.get("usage"):
+                    done.append(event["usage"]["completion_tokens"])
+                elif event["choices"][0]["delta"].get("content"):
+                    ticks.append(now)
+
+
+def rate(server, bodies):
+    """Tokens per second of answers that run at the same time, from when all have begun until the first one ends: so that
+    none is measured with fewer beside it. Returns (rate, tokens of each)."""
+    answers, failures = [([], []) for _ in bodies], []
+
+    def work(body, answer):
+        try:
+            more = {"model": name, "stream": True, "stream_options": {"include_usage": True}}
+            stream(server, {**body, **more}, *answer)
+        except Exception as error:
+            failures.append(error)
+
+    name = server.model_id()
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(bodies, answers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    begin, end = max(ticks[0] for ticks, _ in answers), min(ticks[-1] for ticks, _ in answers)
+    # A chunk has one token or, where a character takes several, a few.
+    tokens = sum(sum(begin < tick <= end for tick in ticks) * done[0] / len(ticks) for ticks, done in answers)
+    return tokens / (end - begin), [done[0] for _, done in answers]
+
+
 def ratio(given):
     """Tokens per second under a schema and free, without fast-forwarding, up to the same number of tokens."""
     tokens = 256
@@ -120,17 +163,16 @@ def ratio(given):
     with Server("--threads", str(given.threads), "--no-fast-forward") as server:
         for kind in kinds:
             load(server, 4, [{**kinds[kind], "seed": 1}] * 4)
-        for number in range(given.rounds):
+        for number in range(given.pairs):
             for concurrency in rates:
                 order = list(kinds) if number % 2 == 0 else list(reversed(kinds))
                 for kind in order:
-                    bodies = [{**kinds[kind], "seed": 100 * number + n} for n in range(2 * concurrency)]
-                    seconds, answers = load(server, concurrency, bodies)
-                    counts = [answer["usage"]["completion_tokens"] for answer in answers]
+                    bodies = [{**kinds[kind], "seed": 100 * number + n} for n in range(concurrency)]
+                    speed, counts = rate(server, bodies)
                     least = tokens if kind == "free" else tokens * 0.6
                     if not all(least <= count <= tokens for count in counts):
                         raise RuntimeError(f"{kind} answers of {counts} tokens, {tokens} each wanted")
-                    rates[concurrency][kind].append(sum(counts) / seconds)
+                    rates[concurrency][kind].append(speed)
         peak = peak_mib(server.process.pid)
     rows = []
     for concurrency, found in rates.items():
@@ -248,12 +290,13 @@ def write_record(path, given, results):
     lines = [
         f"# Serving, {datetime.date.today().isoformat()}", "",
         f"Machine: {machine()}. Commit: {commit()}. Model: {pathlib.Path(model()).name}. "
-        f"Threads: {given.threads}. Rounds: {given.rounds}; medians over rounds, lowest and highest beside them.", "",
-        f"Command: `python3 benches/serve.py --rounds {given.rounds} --threads {given.threads}"
+        f"Threads: {given.threads}. {given.pairs} pairs, {given.rounds} rounds; medians over them, lowest and highest beside.", "",
+        f"Command: `python3 benches/serve.py --pairs {given.pairs} --rounds {given.rounds} --threads {given.threads}"
         + (" --llama-server build/bin/llama-server" if given.llama_server else "") + "`", "",
     ]
     if "ratio" in results:
         lines += ["## Constrained against free decoding, fast-forwarding off, up to 256 tokens each, temperature 1", "",
+                  "From when all answers of a run have begun until the first one ends.", "",
                   "| at a time | free, tok/s | constrained, tok/s | ratio of pairs |", "|---|---|---|---|"]
         lines += [f"| {row['concurrency']} | {row['free']:.1f} | {row['constrained']:.1f} | "
                   f"{row['ratio']:.3f} ({row['lowest']:.3f} to {row['highest']:.3f}) |" for row in results["ratio"]["rows"]]
@@ -280,7 +323,8 @@ def write_record(path, given, results):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--llama-server")
-    arguments.add_argument("--rounds", type=int, default=6)
+    arguments.add_argument("--pairs", type=int, default=10, help="of constrained and free decoding")
+    arguments.add_argument("--rounds", type=int, default=6, help="of the other parts")
     arguments.add_argument("--threads", type=int, default=os.cpu_count())
     arguments.add_argument("--record", type=pathlib.Path)
     arguments.add_argument("--only", default="ratio,peer,start")

@@ -37,6 +37,8 @@ pub enum Whitespace {
     Compact,
     /// Whatever JSON allows.
     Flexible,
+    /// Each member and item on a line of its own, two spaces a level: as Python's `json.dumps(value, indent=2)`.
+    Indented,
 }
 
 /// What `format` means.

@@ -117,6 +117,7 @@ impl Engine {
         let style = Style {
             ordered: policy.key_order == KeyOrder::Schema,
             spaced: policy.whitespace == Whitespace::Flexible,
+            indented: policy.whitespace == Whitespace::Indented,
             plain: policy.plain,
             spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use espalier::{
-    frontend::{Constraint, Policy},
+    frontend::{Constraint, Policy, Whitespace},
     matcher::{Engine, Program},
     vocab::{Token, TokenKind, Vocabulary},
 };
@@ -112,6 +112,29 @@ fn from_the_middle() {
     assert_eq!(home(&image, r#""a\u00"#).len(), r#"00.png""#.len());
     // A comma demands one more member, whatever it is called.
     assert_eq!(home(&json!({"type": "object"}), r#"{"a":1,"#), r#""":0}"#);
+}
+
+/// The whitespace of indented text is part of the way.
+#[test]
+fn indented() {
+    let person = json!({"type": "object", "properties": {"name": {"type": "string"}, "tags": {"type": "array", "minItems": 1,
+        "items": {"type": "integer"}}, "more": {"type": "object"}}, "required": ["name", "tags", "more"]});
+    let whole = "{\n  \"name\": \"\",\n  \"tags\": [\n    0\n  ],\n  \"more\": {}\n}";
+    let policy = Policy { whitespace: Whitespace::Indented, ..Policy::default() };
+    let program = bytes_engine(&[]).compile(&Constraint::JsonSchema(person.to_string().into()), policy).unwrap();
+    for begun in 0..=whole.len() {
+        let mut matcher = program.matcher();
+        assert_eq!(matcher.accept_bytes(&whole.as_bytes()[..begun]), begun, "{whole:?}");
+        let home = matcher.home().unwrap_or_else(|| panic!("no way home from {:?}", &whole[..begun]));
+        assert_eq!(matcher.accept_bytes(&home), home.len(), "{:?} {home:?}", &whole[..begun]);
+        assert!(matcher.is_accepting());
+        assert!(begun + home.len() <= whole.len(), "{:?} {:?}", &whole[..begun], String::from_utf8_lossy(&home));
+    }
+    let mut matcher = program.matcher();
+    for other in ["{ ", "{\"", "{\n\"", "{\n  \"name\":\"", "{\n  \"name\": \"\"}", "{\n  \"name\": \"\" "] {
+        assert!(matcher.accept_bytes(other.as_bytes()) < other.len(), "{other:?}");
+        matcher = program.matcher();
+    }
 }
 
 /// Tokens decide, not bytes.

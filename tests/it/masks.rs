@@ -182,6 +182,7 @@ fn spell(vocabulary: &Vocabulary, text: &[u8]) -> Vec<u32> {
 fn masks_equal_the_oracle() {
     let generate = Policy::default();
     let spaced = Policy { key_order: KeyOrder::Schema, whitespace: Whitespace::Flexible, ..Policy::default() };
+    let indented = Policy { whitespace: Whitespace::Indented, ..Policy::default() };
     let own = own_cases();
     let real = real_cases(600);
     for engine in engines() {
@@ -189,7 +190,7 @@ fn masks_equal_the_oracle() {
         let mut dice = Dice(7);
         let mut compared = 0;
         for (index, case) in own.iter().chain(&real).enumerate() {
-            let policy = [Policy::LENIENT, generate, spaced][index % 3];
+            let policy = [Policy::LENIENT, generate, spaced, indented][index % 4];
             let Some(program) = compile(&engine, &case.schema, policy) else { continue };
             // Along an instance, as far as it goes under this policy.
             let texts = case.valid.iter().chain(&case.invalid).filter(|_| dice.roll(3) == 0).collect::<Vec<_>>();
@@ -331,6 +332,7 @@ fn short_cuts_equal_the_oracle_at_every_byte() {
         Policy::default(),
         Policy { plain: true, ..Policy::LENIENT },
         Policy { key_order: KeyOrder::Schema, whitespace: Whitespace::Flexible, ..Policy::default() },
+        Policy { whitespace: Whitespace::Indented, ..Policy::default() },
     ];
     let mut engines = engines();
     engines.insert(0, pieces_engine());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use espalier::{
-    frontend::{Constraint, DiagnosticKind, KeyOrder, Policy},
+    frontend::{Constraint, DiagnosticKind, KeyOrder, Policy, Whitespace},
     matcher::{Engine, Program},
     vocab::{Token, TokenKind, Vocabulary},
 };
@@ -129,7 +129,7 @@ fn walk(program: &Arc<Program>, dice: &mut Dice, what: &str) -> String {
             (true, 0..=2) if len == 0 => &[b"abcd"],
             (true, _) => &[b"\"", b"abcd", b"s1"],
             (false, 0) => &[b",:", b"1n{["],
-            (false, _) => &[b"}]:", b"\"1tn{["],
+            (false, _) => &[b"}]:\n", b"\"1tn{["],
         };
         let of = |bytes: &&[u8]| {
             let found: Vec<u32> = allowed.iter().copied().filter(|id| bytes.contains(&(*id as u8))).collect();
@@ -144,7 +144,8 @@ fn walk(program: &Arc<Program>, dice: &mut Dice, what: &str) -> String {
         if matcher.is_finished() {
             return String::from_utf8(text).unwrap();
         }
-        let quote = token == u32::from(b'"') && text.last() != Some(&b'\\');
+        let escapes = text.iter().rev().take_while(|byte| **byte == b'\\').count();
+        let quote = token == u32::from(b'"') && escapes % 2 == 0;
         (inside, len) = (inside != quote, if quote { 0 } else { len + 1 });
         text.push(token as u8);
     }
@@ -175,7 +176,8 @@ fn walks_end_in_documents_that_a_validator_takes() {
     for (id, schema) in cases() {
         let judge = jsonschema::validator_for(&schema).unwrap();
         let any_order = Policy { key_order: KeyOrder::Any, ..Policy::default() };
-        for (round, policy) in [Policy::default(), any_order].into_iter().enumerate() {
+        let indented = Policy { whitespace: Whitespace::Indented, ..any_order };
+        for (round, policy) in [Policy::default(), any_order, indented].into_iter().enumerate() {
             for (kind, typed) in [json!("null"), json!("object"), json!("array")].into_iter().enumerate() {
                 let mut schema = schema.clone();
                 schema["type"] = typed.clone();
@@ -185,10 +187,46 @@ fn walks_end_in_documents_that_a_validator_takes() {
                     let text = walk(&program, &mut dice, &format!("{id} as {typed}, {policy:?}"));
                     let value: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{id}: {text}"));
                     assert!(judge.is_valid(&value), "{id}: {text}");
+                    if policy.whitespace == Whitespace::Indented {
+                        assert_eq!(text, as_indented(&text), "{id}");
+                    }
                 }
             }
         }
     }
+}
+
+/// A JSON text as it should be indented.
+fn as_indented(text: &str) -> String {
+    let (mut out, mut depth, mut inside, mut escaped) = (String::new(), 0, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        (0..depth).for_each(|_| out.push_str("  "));
+    };
+    let mut before = ' ';
+    for letter in text.chars() {
+        if inside {
+            (escaped, inside) = (letter == '\\' && !escaped, letter != '"' || escaped);
+            out.push(letter);
+        } else if !letter.is_whitespace() {
+            let closes = matches!(letter, '}' | ']');
+            depth -= usize::from(closes);
+            let opened = matches!(before, '{' | '[');
+            if before == ',' || closes != opened && (closes || opened) {
+                line(&mut out, depth);
+            }
+            out.push(letter);
+            if letter == ':' {
+                out.push(' ');
+            }
+            depth += usize::from(matches!(letter, '{' | '['));
+            inside = letter == '"';
+        } else {
+            continue;
+        }
+        before = letter;
+    }
+    out
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Search<'_> {
             return false;
         }
         let set = Arc::new(self.set.rooted(keywords));
-        let style = Style { ordered: false, spaced: true, plain: false, spelling: Spelling::Any };
+        let style = Style { ordered: false, spaced: true, indented: false, plain: false, spelling: Spelling::Any };
         let mut machine = Machine::new(set, self.strings.clone(), style, Budget::new(LIMITS));
         !machine.satisfiable() && machine.fault().is_none()
     }

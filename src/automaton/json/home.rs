@@ -73,6 +73,7 @@ impl Machine {
     pub fn home(&mut self, state: State, cost: Cost) -> Option<Vec<u8>> {
         let mark = self.mark();
         let kept = self.frames.count();
+        let indented = std::mem::take(&mut self.style.indented);
         let mut search = Search {
             machine: self,
             cost,
@@ -83,7 +84,9 @@ impl Machine {
             varying: false,
             behind: Vec::new(),
         };
-        let text = search.way_from(state);
+        let text = search.way_from(Self::compact(state));
+        self.style.indented = indented;
+        let text = if indented { text.and_then(|text| self.indent(state, &text)) } else { text };
         self.forget_since(mark);
         text
     }
@@ -162,6 +165,7 @@ impl Search<'_> {
     fn finish_lexeme(&mut self, state: State) -> Option<(Vec<u8>, State)> {
         let text = match state.lex {
             Lex::After | Lex::End | Lex::FirstItem | Lex::FirstKey | Lex::NextKey => return Some((Vec::new(), state)),
+            Lex::Gap(_) | Lex::Closing => unreachable!("the search is of compact texts"),
             Lex::Literal { kind, at, .. } => kind.word()[usize::from(at)..].to_vec(),
             Lex::Number { number, state, .. } => self.machine.tables.numbers[number as usize].shortest(state),
             Lex::Value(spec) => return self.finish_value(state, spec, Vec::new()),

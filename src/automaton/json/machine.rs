@@ -10,6 +10,7 @@ use super::{
     formula::Formula,
     frame::{ArrayFrame, Container, Frame, FrameId, Frames, Keeping, Mark, ObjectFrame},
     home::Homes,
+    indent::{Before, Gap},
     intern::{BitSets, NumberSets, Texts},
     keys::{Free, Key},
     live::ObjectPoint,
@@ -29,8 +30,10 @@ use crate::{
 pub struct Style {
     /// Known keys come in the order of the schema, others after them.
     pub ordered: bool,
-    /// Whitespace may stand wherever JSON allows it; without, nowhere.
+    /// Whitespace may stand wherever JSON allows it; without, nowhere but where the text is indented.
     pub spaced: bool,
+    /// See [`super::indent`]. Not both.
+    pub indented: bool,
     /// Numbers without exponents, and how characters are written.
     pub plain: bool,
     pub spelling: Spelling,
@@ -76,6 +79,10 @@ pub enum Lex {
     Colon(SpecId),
     /// After a value within a container.
     After,
+    /// Whitespace is due.
+    Gap(Gap),
+    /// The line before the closing bracket has ended.
+    Closing,
     /// After the outermost value.
     End,
 }
@@ -224,7 +231,7 @@ impl Machine {
     pub fn number_due(&mut self, state: State) -> Option<u32> {
         let spec = match state.lex {
             Lex::Value(spec) => spec,
-            Lex::FirstItem => self.next_item(state.frame)?,
+            Lex::FirstItem if !self.style.indented => self.next_item(state.frame)?,
             _ => return None,
         };
         let spec = self.tables.specs.typed(spec, Kind::Number)?;
@@ -265,18 +272,24 @@ impl Machine {
             Lex::Key(key) => self.key(frame, key, byte),
             Lex::Number { number, state, text } => self.number(frame, number, state, text, byte),
             Lex::Literal { spec, kind, at } => self.literal(frame, spec, kind, at, byte),
+            Lex::Gap(gap) => self.in_gap(frame, gap, byte),
+            _ if byte == b'\n' && self.style.indented => self.line_end(state),
             _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => self.style.spaced.then_some(state),
             Lex::Value(spec) => self.value(frame, spec, byte),
             Lex::FirstItem if byte == b']' => self.close_array(frame),
+            Lex::FirstItem if self.style.indented => None,
             Lex::FirstItem => {
                 let spec = self.next_item(frame)?;
                 self.value(frame, spec, byte)
             }
             Lex::FirstKey if byte == b'}' => self.close_object(frame),
+            Lex::FirstKey if self.style.indented => None,
             Lex::FirstKey | Lex::NextKey if byte == b'"' => self.open_key(frame),
-            Lex::Colon(spec) if byte == b':' => Some(State { frame, lex: Lex::Value(spec) }),
+            Lex::Colon(spec) if byte == b':' => Some(self.after_colon(frame, spec)),
+            Lex::After if self.style.indented && byte != b',' => None,
             Lex::After => self.after(frame, byte),
-            Lex::FirstKey | Lex::NextKey | Lex::Colon(_) | Lex::End => None,
+            Lex::Closing if byte != b',' => self.after(frame, byte),
+            Lex::FirstKey | Lex::NextKey | Lex::Colon(_) | Lex::Closing | Lex::End => None,
         }
     }
 
@@ -493,12 +506,12 @@ impl Machine {
         match (self.frames.get(frame).container, byte) {
             (Container::Array(_), b',') => {
                 let spec = self.next_item(frame)?;
-                Some(State { frame, lex: Lex::Value(spec) })
+                Some(self.due(frame, Before::Value(spec)))
             }
             (Container::Array(_), b']') => self.close_array(frame),
             (Container::Object(object), b',') => {
                 let more = self.free_start(&object) != Free::No || self.any_available(&object, 0, u32::MAX);
-                more.then_some(State { frame, lex: Lex::NextKey })
+                more.then(|| self.due(frame, Before::Key))
             }
             (Container::Object(_), b'}') => self.close_object(frame),
             _ => None,

@@ -26,6 +26,7 @@ mod formula;
 pub mod frame;
 mod free;
 mod home;
+mod indent;
 mod intern;
 mod keys;
 mod live;

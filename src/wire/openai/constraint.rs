@@ -224,12 +224,13 @@ fn policy(fields: &Fields) -> Result<Policy, Failure> {
     policy.whitespace = match knobs.string("whitespace")?.as_deref() {
         None => policy.whitespace,
         Some("compact") => Whitespace::Compact,
-        Some("flexible") if compact => {
-            let message = "\"flexible\" contradicts structured_outputs.disable_any_whitespace";
-            return Err(knobs.invalid("whitespace", message));
+        Some(other @ ("flexible" | "indented")) if compact => {
+            let message = format!("\"{other}\" contradicts structured_outputs.disable_any_whitespace");
+            return Err(knobs.invalid("whitespace", &message));
         }
         Some("flexible") => Whitespace::Flexible,
-        Some(_) => return Err(knobs.invalid("whitespace", "must be \"compact\" or \"flexible\"")),
+        Some("indented") => Whitespace::Indented,
+        Some(_) => return Err(knobs.invalid("whitespace", "must be \"compact\", \"flexible\" or \"indented\"")),
     };
     policy.formats = match knobs.string("formats")?.as_deref() {
         None => policy.formats,
