@@ -58,7 +58,7 @@ pub struct Policy {
     pub whitespace: Whitespace,
     /// Characters are escaped only where they must be, numbers have no exponent where one can be avoided, and a few
     /// formats, where nothing but their length is demanded besides, are written in their plain form: host names without
-    /// A-labels, patterns without names for groups.
+    /// A-labels, patterns without names for groups. Numbers are within 64 bits where that leaves any.
     pub plain: bool,
     /// The one part that decides what is valid.
     pub formats: Formats,

@@ -4,7 +4,7 @@
 //! contradicts what is settled is gone, and the last alternative left is no choice. So formulas whose alternatives hang
 //! together, as those of `oneOf` and of unevaluated keys do, take few steps where their normal form is exponential.
 //!
-//! Cost: a step is linear in the formula; after [`MAX_STEPS`] the search gives up, and the answer is "live" and soft.
+//! Cost: a step is linear in the formula; after [`MAX_STEPS`] the search gives up, and the answer is "live" and in doubt.
 
 use rustc_hash::FxHashMap;
 

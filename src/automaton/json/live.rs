@@ -7,8 +7,9 @@
 //! assumption is not kept.
 //!
 //! Exact for what real schemas do. Where clauses are too many to try, where several keywords of one value must be
-//! violated, where the number of `contains` is bounded from above, or where keys or items that must differ may run out
-//! and are not listed, the answer is "live" and [`Liveness::soft`] says so.
+//! violated, or where the number of `contains` is bounded from above, the analysis is in doubt, and [`super::witness`]
+//! searches. Where that gives up, or where keys or items that must differ may run out and are not listed, the answer is
+//! "live" and [`Liveness::soft`] says so.
 
 use rustc_hash::FxHashMap;
 

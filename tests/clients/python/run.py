@@ -258,6 +258,19 @@ def test_names_that_other_servers_use(client, model):
         jsonschema.validate(json.loads(answer.choices[0].message.content), PERSON)
 
 
+def test_indented_text_is_as_python_writes_it(client, model):
+    schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "tags": {
+        "type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 1, "maxItems": 3}, "empty": {"const": []}},
+        "required": ["name", "tags", "empty"], "additionalProperties": False}
+    for seed in range(3):
+        for room in (150, 60):
+            answer = client.chat.completions.create(model=model, messages=ASK, response_format=as_format(schema), seed=seed,
+                                                    max_tokens=room, extra_body={"espalier": {"whitespace": "indented"}})
+            text = answer.choices[0].message.content
+            assert answer.choices[0].finish_reason == "stop" and text == json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+            jsonschema.validate(json.loads(text), schema)
+
+
 def test_key_order_is_the_schemas(client, model):
     answer = client.chat.completions.create(
         model=model, messages=ASK, response_format=as_format(PERSON), max_tokens=120, temperature=1.3)
