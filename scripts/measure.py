@@ -42,6 +42,12 @@ def masks(today):
                        "--report", report], 4 * 3600, show=True)
 
 
+def scaling():
+    """Mask time against the size of the vocabulary and the length of the document; printed, to be put into a record."""
+    files = [models.fetch("smollm2"), *sorted((SHARED / "tokenizers").glob("*.gz")), models.fetch("gemma3")]
+    must("Scaling", ["cargo", "bench", "--bench", "scaling", "--", *files], 3600, show=True)
+
+
 def judged(today):
     """All the answers that two validators judge; `make test` has a sample of them."""
     python = test.python()
@@ -63,6 +69,7 @@ def main():
     serving(today)
     judged(today)
     masks(today)
+    scaling()
 
 
 if __name__ == "__main__":

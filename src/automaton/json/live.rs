@@ -492,8 +492,12 @@ impl Tables {
             return false;
         }
         let room = |at: u32| max.is_none_or(|max| at < max);
+        // Several wishes may want the same places: those of the prefix, or those that are left.
+        let several = contained.len() + violated.len() > 1;
+        let wishes = contained.iter().fold(violated.len() as u32, |sum, (_, count)| sum.saturating_add(*count));
+        let mut scarce = max.is_some_and(|max| wishes > max.saturating_sub(last));
         for (schema, count) in contained {
-            let mut places = 0;
+            let (mut places, mut behind_prefix) = (0, false);
             for at in position..=last {
                 if !room(at) {
                     break;
@@ -503,13 +507,16 @@ impl Tables {
                 let formula = self.specs.lowering.formulas.and([formula, wanted]);
                 if self.inhabited(formula) {
                     // Beyond the prefix all places are alike.
+                    behind_prefix |= at >= prefix;
                     places = if at >= prefix { max.map_or(u32::MAX, |max| max - at + places) } else { places + 1 };
                 }
             }
             if places < count {
                 return false;
             }
+            scarce |= !behind_prefix;
         }
+        self.live.doubt |= several && (scarce || prefix > position && !violated.is_empty());
         if violated.len() > 1 && !(position..=last).any(|at| room(at) && self.item_violates(&valid, &violated, at)) {
             // Several, and no item violates them all: whether there are items enough takes a search.
             self.live.doubt = true;

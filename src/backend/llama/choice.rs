@@ -90,7 +90,7 @@ impl Choice {
             matcher: Some(program.matcher()),
             mask: None,
             behind: (0, program.matcher()),
-            steering: Steering::default(),
+            steering: Steering::new(&mut program.matcher()),
             spent: Duration::ZERO,
         });
         let mut choice = Self {

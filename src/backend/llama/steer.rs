@@ -4,6 +4,9 @@
 //! is drawn again without it; where that takes too often, the answer goes home by the way that is known. So, by
 //! induction, an answer that could be completed within its limit when it began is complete when it ends.
 //!
+//! The same search keeps the answer out of dead ends where the constraint's masks cannot promise that there are none: a
+//! token behind which no way home is found counts as one that leaves too little room, as long as a way was known before it.
+//!
 //! Far from the limit a completion's bytes are compared with the tokens that are left, which needs no tokens at all.
 
 use crate::{matcher::Matcher, vocab::TokenId};
@@ -19,9 +22,18 @@ pub(super) struct Steering {
     /// Tokens that complete the answer; empty while it is far from its limit, and where the answer may end.
     route: Vec<TokenId>,
     misses: u32,
+    /// Some way home was found before the last token, or behind it.
+    known: bool,
 }
 
 impl Steering {
+    /// Of an answer that begins as `matcher` stands.
+    pub fn new(matcher: &mut Matcher) -> Self {
+        // Elsewhere there are no dead ends, and the first token tells.
+        let known = matcher.program().is_soft() && matcher.home().is_some();
+        Self { known, ..Self::default() }
+    }
+
     /// Whether the answer, after `tokens` (which `matcher` has taken), can be completed by `left` more.
     pub fn fits(&mut self, matcher: &mut Matcher, tokens: &[TokenId], left: usize) -> bool {
         let known = self.route.strip_prefix(tokens).filter(|_| !self.route.is_empty());
@@ -38,11 +50,16 @@ impl Steering {
     fn search(&mut self, matcher: &mut Matcher, left: usize) -> bool {
         let text = if self.misses < MISSES { matcher.home() } else { None };
         let Some(text) = text else {
+            if self.known && matcher.fault().is_none() && matcher.program().is_soft() {
+                return false;
+            }
             // Nothing is known of the way: the answer may be cut.
+            self.known = false;
             self.misses += 1;
             self.route.clear();
             return true;
         };
+        self.known = true;
         if text.len() <= left {
             self.route.clear();
             return true;
@@ -57,11 +74,11 @@ impl Steering {
     }
 
     /// The next token on the way home.
-    pub fn next(&self, matcher: &mut Matcher) -> Option<TokenId> {
-        match self.route.first() {
-            Some(token) => Some(*token),
-            None => matcher.home_tokens()?.first().copied(),
+    pub fn next(&mut self, matcher: &mut Matcher) -> Option<TokenId> {
+        if self.route.is_empty() {
+            self.route = matcher.home_tokens()?;
         }
+        self.route.first().copied()
     }
 }
 
@@ -70,4 +87,54 @@ pub(super) fn needs(matcher: &mut Matcher, most: usize) -> Option<usize> {
     let text = matcher.home().filter(|text| text.len() > most)?;
     let tokens = matcher.fewest_tokens(&text)?.len();
     (tokens > most).then_some(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        frontend::{Constraint, Policy},
+        matcher::Engine,
+        vocab::byte_vocabulary,
+    };
+
+    /// As many conditions on one item as are not told apart: the masks do not see that all letters must come in nine.
+    #[test]
+    fn where_masks_lead_into_dead_ends_the_answer_does_not() {
+        let letters = ('a'..='i').map(|letter| serde_json::json!({"contains": {"pattern": letter.to_string()}}));
+        let schema = serde_json::json!({"type": "array", "maxItems": 1, "items": {"type": "string", "maxLength": 9},
+            "allOf": letters.collect::<Vec<_>>()});
+        let engine = Engine::new(std::sync::Arc::new(byte_vocabulary()));
+        let program = engine.compile(&Constraint::JsonSchema(schema.to_string().into()), Policy::default()).unwrap();
+        let mut matcher = program.matcher();
+        assert_eq!(matcher.accept_bytes(b"[\"zz"), 4, "the masks allow it");
+        assert!(program.is_soft() && matcher.home().is_none(), "it is a dead end");
+        for first in b'a'..=b'z' {
+            let mut matcher = program.matcher();
+            let (mut steering, mut text) = (Steering::new(&mut matcher), Vec::new());
+            while !matcher.is_accepting() {
+                let mask = matcher.mask();
+                let wanted = [first, first + 1, b'c', b'"'].map(TokenId::from);
+                let drawn = wanted.into_iter().find(|token| {
+                    if !mask.contains(*token) {
+                        return false;
+                    }
+                    matcher.accept(*token).unwrap();
+                    let fits = steering.fits(&mut matcher, &[*token], 100);
+                    if !fits {
+                        matcher.rollback(1);
+                    }
+                    fits
+                });
+                let token = drawn.unwrap_or_else(|| {
+                    let token = steering.next(&mut matcher).expect("a way was known before");
+                    matcher.accept(token).unwrap();
+                    assert!(steering.fits(&mut matcher, &[token], 100));
+                    token
+                });
+                text.push(token as u8);
+            }
+            assert_eq!(text.len(), 13, "{}", String::from_utf8_lossy(&text));
+        }
+    }
 }
