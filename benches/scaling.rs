@@ -32,7 +32,9 @@ fn main() -> anyhow::Result<()> {
     if files.is_empty() {
         bail!("usage: cargo bench --bench scaling -- FILE...    (tokenizer.json, .gz or .gguf)");
     }
-    println!("| vocabulary | tokens | bytes | tokens of the document | avg, us | p50 | p99 | p99.9 | max | first answer, avg |");
+    println!(
+        "| vocabulary | tokens | bytes | tokens of the document | avg, us | p50 | p99 | p99.9 | max | first answer, avg |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for file in &files {
         let vocabulary = vocabulary(Path::new(file)).with_context(|| file.clone())?;

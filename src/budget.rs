@@ -135,6 +135,11 @@ impl Budget {
         self.0.overrun.get().is_some()
     }
 
+    /// Steps that are left.
+    pub fn left(&self) -> u64 {
+        self.0.left.load(Relaxed)
+    }
+
     /// Whether half of the steps are gone: what is not needed had better be left.
     pub fn is_half_spent(&self) -> bool {
         self.0.left.load(Relaxed) < self.0.given.load(Relaxed) / 2

@@ -64,6 +64,7 @@ fn engine(run: &Runs, ids: &[String], common: &[bool]) -> anyhow::Result<Value> 
     let everywhere = vec![true; ids.len()];
     let mut cold = figures(first, &least, &everywhere, ids);
     cold["common"] = times(first, &least, common);
+    cold["slowest"] = slowest(&least, ids);
     // The lists of ids are the cold pass's: the others may differ only in what `judged_differently` names.
     let short = |pass: &Results| {
         let mut value = figures(pass, pass, &everywhere, ids);
@@ -113,6 +114,22 @@ fn times(results: &Results, least: &Results, counted: &[bool]) -> Value {
         "tbm_us": stats::distribution(tbm(results), tbm(least)),
         "ttfm_us": stats::distribution(ttfm(results), ttfm(least)),
     })
+}
+
+/// The schemas with the slowest masks, and those with the slowest first masks: where to look next.
+fn slowest(least: &Results, ids: &[String]) -> Value {
+    const SHOWN: usize = 12;
+    let top = |time: &dyn Fn(&CaseResult) -> u64| {
+        let mut all: Vec<(u64, &String)> = least.cases.iter().map(time).zip(ids).collect();
+        all.sort_unstable_by_key(|(time, _)| std::cmp::Reverse(*time));
+        let shown = all.into_iter().take(SHOWN).map(|(time, id)| (id.clone(), json!(time as f64 / 1e3)));
+        Value::Object(shown.collect())
+    };
+    let mask = |case: &CaseResult| {
+        let times = case.instances.iter().flat_map(|instance| &instance.times);
+        u64::from(times.copied().max().unwrap_or(0))
+    };
+    json!({"tbm_us": top(&mask), "ttfm_us": top(&|case| case.ttfm)})
 }
 
 fn figures(results: &Results, least: &Results, counted: &[bool], ids: &[String]) -> Value {

@@ -36,6 +36,8 @@ pub struct Liveness {
     pub soft: bool,
     /// The same of the container that is being looked at: then it is searched, see [`super::witness`].
     pub(super) doubt: bool,
+    /// Searches that gave up.
+    misses: u32,
 }
 
 /// Where an object stands, as far as liveness cares.
@@ -174,7 +176,8 @@ impl Tables {
         if !live || !in_doubt {
             return live;
         }
-        let found = search(self);
+        let found = if self.live.misses < super::witness::MISSES { search(self) } else { None };
+        self.live.misses += u32::from(found.is_none());
         self.live.soft |= found.is_none();
         found.unwrap_or(true)
     }

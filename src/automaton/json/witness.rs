@@ -6,8 +6,8 @@
 //! what is left of the container's alternatives. The order of members does not matter for what is left, so each key is
 //! decided once.
 //!
-//! Cost: a few look-ups a point; after [`MAX_POINTS`], or half of the budget, the search gives up. Of free keys there are
-//! taken to be enough.
+//! Cost: a few look-ups a point; after [`MAX_POINTS`], or [`ALLOWANCE`] steps, the search gives up, and after [`MISSES`] of
+//! these no more is tried for the schema. Of free keys there are taken to be enough.
 
 use rustc_hash::FxHashSet;
 
@@ -23,6 +23,10 @@ use super::{
 
 /// Points of one container that are looked at.
 const MAX_POINTS: usize = 3_000;
+/// Steps of the budget that one search, or the telling apart of one value's verdicts, may take: some milliseconds' worth.
+const ALLOWANCE: u64 = 20_000;
+/// Searches that gave up after which none is begun.
+pub(super) const MISSES: u32 = 12;
 /// Sets of verdicts of one value that are told apart.
 const MAX_SETS: usize = 64;
 
@@ -49,6 +53,7 @@ impl Tables {
     /// The sets of verdicts on what is watched that values of a demand get, each with the demand on such values. None:
     /// too many to tell.
     pub(super) fn verdict_sets(&mut self, spec: SpecId) -> Option<Vec<(Formula, Vec<bool>)>> {
+        let floor = self.budget.left().saturating_sub(ALLOWANCE);
         let Spec { require, watch } = self.specs.get(spec).clone();
         let mut sets = vec![(require, Vec::new())];
         for watched in watch {
@@ -58,7 +63,7 @@ impl Tables {
                     let formulas = &mut self.specs.lowering.formulas;
                     let literal = if verdict { watched } else { formulas.not(watched) };
                     let demand = formulas.and([demand, literal]);
-                    if self.budget.is_half_spent() {
+                    if self.budget.left() < floor {
                         return None;
                     }
                     if self.inhabited(demand) {
@@ -87,6 +92,7 @@ impl Tables {
 
     /// Some members complete the object. None: that was not found out.
     pub(super) fn object_witness(&mut self, point: ObjectPoint) -> Option<bool> {
+        let floor = self.budget.left().saturating_sub(ALLOWANCE);
         let shape = self.shapes[point.object.shape as usize].clone();
         let free = self.free_classes(point.object.shape)?;
         let may_come = |index: &u32| {
@@ -118,7 +124,7 @@ impl Tables {
             if !seen.insert((at, rest, count)) {
                 continue;
             }
-            if seen.len() > MAX_POINTS || self.budget.is_half_spent() {
+            if seen.len() > MAX_POINTS || self.budget.left() < floor {
                 return None;
             }
             if at >= last_must && count >= shape.min && self.specs.at_end(rest).is_some() {
@@ -161,6 +167,7 @@ impl Tables {
         if self.specs.atoms(array.rest).contains(&Atom::Unique) {
             return None;
         }
+        let floor = self.budget.left().saturating_sub(ALLOWANCE);
         let (min, max, alike_from) = {
             let shape = &self.array_shapes[array.shape as usize];
             (shape.min, shape.max, shape.alike_from)
@@ -171,7 +178,7 @@ impl Tables {
             if !seen.insert((position, rest)) {
                 continue;
             }
-            if seen.len() > MAX_POINTS || self.budget.is_half_spent() {
+            if seen.len() > MAX_POINTS || self.budget.left() < floor {
                 return None;
             }
             if position >= min && max.is_none_or(|max| position <= max) && self.specs.at_end(rest).is_some() {
