@@ -23,10 +23,10 @@ use super::{
 
 /// Points of one container that are looked at.
 const MAX_POINTS: usize = 3_000;
-/// Steps of the budget that one search, or the telling apart of one value's verdicts, may take: some milliseconds' worth.
-const ALLOWANCE: u64 = 20_000;
+/// Steps of the budget that one search, or the telling apart of one value's verdicts, may take: some ten milliseconds in all.
+const ALLOWANCE: u64 = 200_000;
 /// Searches that gave up after which none is begun.
-pub(super) const MISSES: u32 = 12;
+pub(super) const MISSES: u32 = 6;
 /// Sets of verdicts of one value that are told apart.
 const MAX_SETS: usize = 64;
 
