@@ -1,7 +1,8 @@
 //! Random walks through the masks of real schemas: none may get stuck, and what they write must satisfy the schema as a
 //! validator sees it that is not ours. After a number of tokens a walk goes home by the shortest way that is known.
 //!
-//! Where the validator is wrong, the case is listed. A sample by default; `ESPALIER_WALKS=all` takes every schema and five seeds (`make conformance`).
+//! Where the validator is wrong, the case is listed. A sample by default; `ESPALIER_WALKS=all` takes every schema and five
+//! seeds (`make conformance`).
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
