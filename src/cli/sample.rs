@@ -27,7 +27,7 @@ pub(super) struct Sample {
     /// The same seed draws the same answers; by default another one each time
     #[arg(long)]
     seed: Option<u64>,
-    /// Tokens after which an answer is given up
+    /// Most tokens of an answer, which is steered to its end within them
     #[arg(long, default_value_t = 2000)]
     max_tokens: usize,
 }
@@ -37,6 +37,10 @@ impl Sample {
         let engine = self.vocabulary.engine()?;
         let program = self.constraint.compile(&engine, Policy::default())?;
         let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+        if let Some(needed) = program.matcher().needs(self.max_tokens) {
+            let most = self.max_tokens;
+            return Err(Problem::new(format!("--max-tokens is {most}, but an answer takes {needed} tokens")));
+        }
         let mut random = Random(self.seed.unwrap_or_else(clock));
         let mut status = ExitCode::SUCCESS;
         let mut output = std::io::stdout().lock();

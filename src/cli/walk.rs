@@ -1,7 +1,7 @@
 //! Random walks through the masks of a constraint, as short documents with readable text.
 
 use espalier::{
-    matcher::Matcher,
+    matcher::{Matcher, Steering},
     vocab::{TokenId, TokenKind, Vocabulary},
 };
 
@@ -32,23 +32,22 @@ pub(super) enum Walk {
     Stuck(Vec<u8>),
 }
 
-/// Walks until the answer ends, at most `most` tokens.
+/// Walks until the answer ends, within `most` tokens if it can be completed by as many.
 pub(super) fn walk(matcher: &mut Matcher, vocabulary: &Vocabulary, random: &mut Random, most: usize) -> Walk {
-    let mut text = Vec::new();
+    let (mut text, mut steering) = (Vec::new(), Steering::new(matcher));
     for step in 0..most {
-        let mask = matcher.mask();
-        let weighted =
-            mask.iter().map(|token| (token, weight(vocabulary, token, text.last(), step as f64 / most as f64)));
-        let Some(token) = draw(weighted.collect(), random) else { return Walk::Stuck(text) };
+        let (mask, progress) = (matcher.mask(), step as f64 / most as f64);
+        let drawn = steering.draw(matcher, mask, most - step - 1, |mask| {
+            let weighted = mask.iter().map(|token| (token, weight(vocabulary, token, text.last(), progress)));
+            draw(weighted.collect(), random)
+        });
+        let Ok(Some(token)) = drawn else { return Walk::Stuck(text) };
         if vocabulary.kind(token) == TokenKind::EndOfGeneration {
             return Walk::Finished(text);
         }
-        if matcher.accept(token).is_err() {
-            return Walk::Stuck(text);
-        }
         text.extend_from_slice(vocabulary.bytes(token));
     }
-    Walk::Cut(text)
+    if matcher.is_accepting() { Walk::Finished(text) } else { Walk::Cut(text) }
 }
 
 fn draw(weighted: Vec<(TokenId, f64)>, random: &mut Random) -> Option<TokenId> {

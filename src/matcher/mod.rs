@@ -16,12 +16,14 @@ mod numbers;
 mod pack;
 mod program;
 mod shelf;
+mod steer;
 mod strings;
 mod text;
 mod trail;
 mod walk;
 
 pub use program::{Engine, Program};
+pub use steer::Steering;
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, io::Read, sync::Arc};
 
 use espalier::{
     frontend::{Constraint, Policy},
-    matcher::{Engine, Matcher, Program},
+    matcher::{Engine, Matcher, Program, Steering},
     vocab::{TokenId, TokenKind, TokenizerOptions, Vocabulary},
 };
 use serde_json::Value;
@@ -60,20 +60,25 @@ fn walk(program: &Arc<Program>, short: &[TokenId], dice: &mut Dice) -> Walk {
     let engine = program.engine().clone();
     let vocabulary = engine.vocabulary();
     let (mut matcher, mut text) = (program.matcher(), Vec::new());
+    let mut steering = Steering::new(&mut matcher);
     for _ in 0..HOMEWARD {
         let mask = matcher.mask();
         let ends = vocabulary.end_tokens().iter().any(|token| mask.contains(*token));
         if ends && dice.roll(2) == 0 {
             return Walk::Finished(text);
         }
-        let Some(token) = draw(&mask, short, vocabulary, dice) else {
+        // Only a soft constraint needs to be kept out of dead ends: the masks of others are to have none.
+        let drawn = match program.is_soft() {
+            true => steering.draw(&mut matcher, mask, usize::MAX, |mask| draw(mask, short, vocabulary, dice)).unwrap(),
+            false => draw(&mask, short, vocabulary, dice).inspect(|token| matcher.accept(*token).unwrap()),
+        };
+        let Some(token) = drawn else {
             if let Some(fault) = matcher.fault() {
                 text.extend_from_slice(format!(" ({fault})").as_bytes());
             }
             return if ends { Walk::Finished(text) } else { Walk::Stuck(text) };
         };
         text.extend_from_slice(vocabulary.bytes(token));
-        matcher.accept(token).expect("the mask allows it");
     }
     go_home(matcher, text)
 }

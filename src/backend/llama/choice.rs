@@ -17,14 +17,13 @@ use super::{
     fast_forward,
     sampler::{Sampler, Scratch},
     softmax::Row,
-    steer::{self, Steering},
     stop::{Found, Stops},
     text::{Outgoing, Piece},
     tokenizer::Tokenizer,
 };
 use crate::{
     inference::{Failure, FailureKind, FinishReason, Request, TokenLogprob},
-    matcher::{Matcher, Program},
+    matcher::{Matcher, Program, Steering},
     vocab::{TokenId, TokenKind, TokenMask},
 };
 
@@ -115,7 +114,7 @@ impl Choice {
     /// Nothing is written yet.
     pub fn lacks_room(&self) -> Option<(usize, usize)> {
         let program = &self.constraint.as_ref()?.program;
-        steer::needs(&mut program.matcher(), self.most).map(|needed| (needed, self.most))
+        program.matcher().needs(self.most).map(|needed| (needed, self.most))
     }
 
     /// Tokens of the answer so far.
@@ -215,43 +214,24 @@ impl Choice {
     }
 
     /// Draws a token that the mask allows and that leaves room for the answer's end; the matcher has taken it then.
-    fn draw_within(
-        &mut self,
-        mut mask: Arc<TokenMask>,
-        logits: &[f32],
-        scratch: &mut Scratch,
-    ) -> Result<TokenId, Failure> {
+    fn draw_within(&mut self, mask: Arc<TokenMask>, logits: &[f32], scratch: &mut Scratch) -> Result<TokenId, Failure> {
         let left = (self.most - self.written()).saturating_sub(1);
-        for _ in 0..steer::DRAWS {
-            // Where the mask has run out, all its tokens lead too far.
-            let Ok(token) = self.sampler.draw(logits, Some(&mask), scratch) else { break };
-            if self.accept(token, left)? {
-                return Ok(token);
-            }
-            if let Some(Constrained { matcher: Some(matcher), .. }) = &mut self.constraint {
-                matcher.rollback(1);
-            }
-            Arc::make_mut(&mut mask).remove(token);
-        }
-        let known = self.constraint.as_mut().and_then(Constrained::next_on_the_way);
-        let Some(token) = known else { return Err(self.broken("no token can come next")) };
-        // Where the way was lost before, it may be too long by now: the answer is cut then.
-        self.accept(token, left)?;
-        Ok(token)
-    }
-
-    /// Hands a token to the matcher. False: it leaves too little room.
-    fn accept(&mut self, token: TokenId, left: usize) -> Result<bool, Failure> {
-        let start = Instant::now();
         let Some(Constrained { matcher: Some(matcher), steering, spent, .. }) = &mut self.constraint else {
             return Err(self.broken("the matcher was not given back"));
         };
-        if matcher.accept(token).is_err() {
-            return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
+        let (start, mut sampling) = (Instant::now(), Duration::ZERO);
+        let drawn = steering.draw(matcher, mask, left, |mask| {
+            let start = Instant::now();
+            let drawn = self.sampler.draw(logits, Some(mask), scratch).ok();
+            sampling += start.elapsed();
+            drawn
+        });
+        *spent += start.elapsed().saturating_sub(sampling);
+        match drawn {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) => Err(self.broken("no token can come next")),
+            Err(refused) => Err(self.broken(&format!("token {} is in the mask, but is refused", refused.token))),
         }
-        let fits = matcher.is_finished() || steering.fits(matcher, &[token], left);
-        *spent += start.elapsed();
-        Ok(fits)
     }
 
     fn write(&mut self, token: TokenId) {
@@ -349,11 +329,6 @@ impl Choice {
 }
 
 impl Constrained {
-    /// The next token of the way home that is known.
-    fn next_on_the_way(&mut self) -> Option<TokenId> {
-        self.steering.next(self.matcher.as_mut()?)
-    }
-
     /// The first `place` bytes of the answer satisfy the constraint as they stand.
     fn may_end(&mut self, answer: &[u8], place: usize) -> bool {
         if place < self.behind.0 {

@@ -39,7 +39,6 @@ mod masks;
 mod prompt;
 mod sampler;
 mod softmax;
-mod steer;
 mod stop;
 mod template;
 #[cfg(test)]

@@ -9,16 +9,37 @@
 //!
 //! Far from the limit a completion's bytes are compared with the tokens that are left, which needs no tokens at all.
 
-use crate::{matcher::Matcher, vocab::TokenId};
+use std::sync::Arc;
+
+use super::{Matcher, Refused};
+use crate::vocab::{TokenId, TokenMask};
 
 /// Draws that are tried before the known way is taken.
-pub(super) const DRAWS: usize = 24;
+const DRAWS: usize = 24;
 /// After so many states from which no way home was found, none is looked for any more.
 const MISSES: u32 = 3;
 
-/// What is known of the way home from the last token.
+/// What is known of the way home from the last token of an answer.
+///
+/// ```
+/// # use espalier::{frontend::{Constraint, Policy}, matcher::{Engine, Steering}, vocab::byte_vocabulary};
+/// let engine = Engine::new(std::sync::Arc::new(byte_vocabulary()));
+/// let program = engine.compile(&Constraint::JsonSchema(r#"{"type":"array"}"#.into()), Policy::default()).unwrap();
+/// let mut matcher = program.matcher();
+/// let mut steering = Steering::new(&mut matcher);
+/// // Whatever is wanted, within eight bytes the array is closed.
+/// for written in 0..8 {
+///     let mask = matcher.mask();
+///     let token = steering.draw(&mut matcher, mask, 7 - written, |mask| mask.iter().max()).unwrap();
+///     assert!(token.is_some());
+///     if matcher.is_accepting() {
+///         break;
+///     }
+/// }
+/// assert!(matcher.is_accepting());
+/// ```
 #[derive(Default)]
-pub(super) struct Steering {
+pub struct Steering {
     /// Tokens that complete the answer; empty while it is far from its limit, and where the answer may end.
     route: Vec<TokenId>,
     misses: u32,
@@ -73,8 +94,37 @@ impl Steering {
         }
     }
 
+    /// Draws a token after which the answer can be completed by `left` more, and has the matcher take it. `draw` gives one
+    /// of a mask's tokens, None if it wants none of them. None: no token can come.
+    ///
+    /// # Errors
+    /// A drawn token that the matcher refuses: one that was not in `mask`.
+    pub fn draw(
+        &mut self,
+        matcher: &mut Matcher,
+        mut mask: Arc<TokenMask>,
+        left: usize,
+        mut draw: impl FnMut(&Arc<TokenMask>) -> Option<TokenId>,
+    ) -> Result<Option<TokenId>, Refused> {
+        for _ in 0..DRAWS {
+            // Where the mask has run out, all its tokens lead too far.
+            let Some(token) = draw(&mask) else { break };
+            matcher.accept(token)?;
+            if matcher.is_finished() || self.fits(matcher, &[token], left) {
+                return Ok(Some(token));
+            }
+            matcher.rollback(1);
+            Arc::make_mut(&mut mask).remove(token);
+        }
+        let Some(token) = self.next(matcher) else { return Ok(None) };
+        matcher.accept(token)?;
+        // Where the way was lost before, it may be too long by now: the answer is cut then.
+        self.fits(matcher, &[token], left);
+        Ok(Some(token))
+    }
+
     /// The next token on the way home.
-    pub fn next(&mut self, matcher: &mut Matcher) -> Option<TokenId> {
+    fn next(&mut self, matcher: &mut Matcher) -> Option<TokenId> {
         if self.route.is_empty() {
             self.route = matcher.home_tokens()?;
         }
@@ -82,11 +132,13 @@ impl Steering {
     }
 }
 
-/// What a constraint needs at least: the tokens of a short answer, if it is more than `most`.
-pub(super) fn needs(matcher: &mut Matcher, most: usize) -> Option<usize> {
-    let text = matcher.home().filter(|text| text.len() > most)?;
-    let tokens = matcher.fewest_tokens(&text)?.len();
-    (tokens > most).then_some(tokens)
+impl Matcher {
+    /// What the answer needs at least: the tokens of a short way home, if it is more than `most`.
+    pub fn needs(&mut self, most: usize) -> Option<usize> {
+        let text = self.home().filter(|text| text.len() > most)?;
+        let tokens = self.fewest_tokens(&text)?.len();
+        (tokens > most).then_some(tokens)
+    }
 }
 
 #[cfg(test)]
@@ -115,23 +167,8 @@ mod tests {
             while !matcher.is_accepting() {
                 let mask = matcher.mask();
                 let wanted = [first, first + 1, b'c', b'"'].map(TokenId::from);
-                let drawn = wanted.into_iter().find(|token| {
-                    if !mask.contains(*token) {
-                        return false;
-                    }
-                    matcher.accept(*token).unwrap();
-                    let fits = steering.fits(&mut matcher, &[*token], 100);
-                    if !fits {
-                        matcher.rollback(1);
-                    }
-                    fits
-                });
-                let token = drawn.unwrap_or_else(|| {
-                    let token = steering.next(&mut matcher).expect("a way was known before");
-                    matcher.accept(token).unwrap();
-                    assert!(steering.fits(&mut matcher, &[token], 100));
-                    token
-                });
+                let draw = |mask: &Arc<TokenMask>| wanted.into_iter().find(|token| mask.contains(*token));
+                let token = steering.draw(&mut matcher, mask, 100, draw).unwrap().expect("a way is known");
                 text.push(token as u8);
             }
             assert_eq!(text.len(), 13, "{}", String::from_utf8_lossy(&text));
