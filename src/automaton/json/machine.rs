@@ -32,7 +32,7 @@ pub struct Style {
     pub ordered: bool,
     /// Whitespace may stand wherever JSON allows it; without, nowhere but where the text is indented.
     pub spaced: bool,
-    /// See [`super::indent`]. Not both.
+    /// Each member and item on a line of its own, all whitespace forced. Not both.
     pub indented: bool,
     /// Numbers without exponents, and how characters are written.
     pub plain: bool,
