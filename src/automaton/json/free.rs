@@ -109,6 +109,7 @@ impl Tables {
         if object.free == FreeKeys::None {
             return Some(Vec::new());
         }
+        let floor = self.floor();
         let atoms = self.class_atoms(&object);
         let mut classes = vec![Vec::new()];
         for _ in &atoms {
@@ -124,7 +125,7 @@ impl Tables {
                     }
                 }
             }
-            if told_apart.len() > MAX_CLASSES {
+            if told_apart.len() > MAX_CLASSES || self.budget.left() < floor {
                 return None;
             }
             classes = told_apart;
@@ -165,15 +166,17 @@ impl Machine {
         self.tables.free_language(shape, narrowed, used)
     }
 
-    /// The languages of those free keys that may come next and have not come, one for each class of them.
-    pub(super) fn languages_of_free(&mut self, object: &ObjectFrame) -> Vec<u32> {
-        let shape = object.object.shape;
-        let Some(classes) = self.tables.free_classes(shape) else { return Vec::new() };
-        let used = self.used_free(object);
+    /// The classes of free keys that may come next. Empty if they are too many to tell.
+    pub(super) fn free_classes_due(&mut self, object: &ObjectFrame) -> Vec<u32> {
+        let Some(classes) = self.tables.free_classes(object.object.shape) else { return Vec::new() };
         let may_come = |class: &u32| self.after_key(object, KeyClass::Free(*class)).is_some();
-        let classes: Vec<u32> = classes.iter().copied().filter(may_come).collect();
-        let language = |class| self.tables.free_language(shape, Box::from([class]), used.clone());
-        classes.into_iter().filter_map(language).collect()
+        classes.iter().copied().filter(may_come).collect()
+    }
+
+    /// The language of the keys in a class; `unused`: of those that have not come.
+    pub(super) fn language_of_class(&mut self, object: &ObjectFrame, class: u32, unused: bool) -> Option<u32> {
+        let used = if unused { self.used_free(object) } else { Box::default() };
+        self.tables.free_language(object.object.shape, Box::from([class]), used)
     }
 
     /// The keys that have come and that the schema does not name, sorted.

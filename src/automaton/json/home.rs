@@ -446,8 +446,8 @@ impl Search<'_> {
         if let (Free::Of { .. }, Container::Object(object)) = (key.free, self.machine.frames.get(state.frame).container)
             && !self.machine.tables.specs.get(object.object.rest).is_trivial()
         {
-            let languages = self.machine.languages_of_free(&object);
-            keys.extend(languages.into_iter().filter_map(|language| self.shortest_key(language)));
+            let classes = self.machine.free_classes_due(&object);
+            keys.extend(classes.into_iter().filter_map(|class| self.new_key(inside, &object, class)));
         }
         if keys.is_empty() {
             keys.extend(self.finish_free_key(inside, key).map(|(text, _)| text));
@@ -462,11 +462,17 @@ impl Search<'_> {
         members
     }
 
-    /// The shortest text of a language, as it is written behind a quote.
-    fn shortest_key(&mut self, language: u32) -> Option<Vec<u8>> {
-        let at = self.machine.tables.string_start(language)?;
-        let strings = self.machine.tables.languages[language as usize].clone();
-        escape::completion(&mut strings.lock(), BodyState { sub: 0, at }, self.machine.style.spelling)
+    /// A short key of a class that has not come, as it is written behind its quote.
+    fn new_key(&mut self, inside: State, object: &ObjectFrame, class: u32) -> Option<Vec<u8>> {
+        // The shortest of all has rarely come, and a language without those that have is another one for each set of them.
+        [false, true].into_iter().find_map(|unused| {
+            let language = self.machine.language_of_class(object, class, unused)?;
+            let at = self.machine.tables.string_start(language)?;
+            let strings = self.machine.tables.languages[language as usize].clone();
+            let spelling = self.machine.style.spelling;
+            let text = escape::completion(&mut strings.lock(), BodyState { sub: 0, at }, spelling)?;
+            self.read(inside, &text).map(|_| text)
+        })
     }
 
     /// Values of a demand, cheapest first: one for each combination of verdicts that somebody waits for, and more of

@@ -78,6 +78,7 @@ pub struct Tables {
     pub(super) free_of: FxHashMap<FreeKeysOf, Option<u32>>,
     /// Whether there are free keys of a class, by shape.
     pub(super) has_free_key: FxHashMap<(u32, u32), bool>,
+    /// The classes of free keys that some key is in, by shape. None: too many to tell.
     pub(super) free_classes: FxHashMap<u32, Option<Arc<[u32]>>>,
     pub array_shapes: Vec<ArrayShape>,
     pub(super) array_of: FxHashMap<SpecId, Array>,

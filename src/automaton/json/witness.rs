@@ -23,7 +23,7 @@ use super::{
 
 /// Points of one container that are looked at.
 const MAX_POINTS: usize = 3_000;
-/// Steps of the budget that one search, or the telling apart of one value's verdicts, may take: some ten milliseconds in all.
+/// Steps of the budget that one search, or the telling apart of verdicts or of keys, may take: some ten milliseconds.
 const ALLOWANCE: u64 = 200_000;
 /// Searches that gave up after which none is begun.
 pub(super) const MISSES: u32 = 6;
@@ -40,6 +40,11 @@ pub(super) struct Outcome {
 }
 
 impl Tables {
+    /// The steps that must be left for a search that begins now to go on.
+    pub(super) fn floor(&self) -> u64 {
+        self.budget.left().saturating_sub(ALLOWANCE)
+    }
+
     /// The sets of verdicts that values of a plan get. None: too many to tell.
     pub(super) fn outcomes(&mut self, plan: PlanId) -> Option<Vec<Outcome>> {
         let sets = self.verdict_sets(self.get_plan(plan).value)?;
@@ -53,7 +58,7 @@ impl Tables {
     /// The sets of verdicts on what is watched that values of a demand get, each with the demand on such values. None:
     /// too many to tell.
     pub(super) fn verdict_sets(&mut self, spec: SpecId) -> Option<Vec<(Formula, Vec<bool>)>> {
-        let floor = self.budget.left().saturating_sub(ALLOWANCE);
+        let floor = self.floor();
         let Spec { require, watch } = self.specs.get(spec).clone();
         let mut sets = vec![(require, Vec::new())];
         for watched in watch {
@@ -92,7 +97,7 @@ impl Tables {
 
     /// Some members complete the object. None: that was not found out.
     pub(super) fn object_witness(&mut self, point: ObjectPoint) -> Option<bool> {
-        let floor = self.budget.left().saturating_sub(ALLOWANCE);
+        let floor = self.floor();
         let shape = self.shapes[point.object.shape as usize].clone();
         let free = self.free_classes(point.object.shape)?;
         let may_come = |index: &u32| {
@@ -167,7 +172,7 @@ impl Tables {
         if self.specs.atoms(array.rest).contains(&Atom::Unique) {
             return None;
         }
-        let floor = self.budget.left().saturating_sub(ALLOWANCE);
+        let floor = self.floor();
         let (min, max, alike_from) = {
             let shape = &self.array_shapes[array.shape as usize];
             (shape.min, shape.max, shape.alike_from)
