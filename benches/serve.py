@@ -10,6 +10,7 @@ faster does it to both. A figure is the median over the pairs or rounds.
 import argparse
 import contextlib
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -71,6 +72,25 @@ def peak_mib(pid):
     return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) / 1024
 
 
+def at_once(works):
+    """Runs functions side by side; the first failure is ours."""
+    failures = []
+
+    def guarded(work):
+        try:
+            work()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
 def load(server, concurrency, bodies):
     """Sends all bodies, `concurrency` at a time; returns (seconds, answers)."""
     waiting, answers, lock = list(enumerate(bodies)), [], threading.Lock()
@@ -88,22 +108,8 @@ def load(server, concurrency, bodies):
             with lock:
                 answers.append((number, answer))
 
-    failures = []
-
-    def guarded():
-        try:
-            work()
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded) for _ in range(concurrency)]
     began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    at_once([work] * concurrency)
     return time.monotonic() - began, [answer for _, answer in sorted(answers, key=lambda pair: pair[0])]
 
 
@@ -131,23 +137,9 @@ def stream(server, body, ticks, done):
 def rate(server, bodies):
     """Tokens per second of answers that run at the same time, from when all have begun until the first one ends: so that
     none is measured with fewer beside it. Returns (rate, tokens of each)."""
-    answers, failures = [([], []) for _ in bodies], []
-
-    def work(body, answer):
-        try:
-            more = {"model": name, "stream": True, "stream_options": {"include_usage": True}}
-            stream(server, {**body, **more}, *answer)
-        except Exception as error:
-            failures.append(error)
-
-    name = server.model_id()
-    threads = [threading.Thread(target=work, args=pair) for pair in zip(bodies, answers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    more = {"model": server.model_id(), "stream": True, "stream_options": {"include_usage": True}}
+    answers = [([], []) for _ in bodies]
+    at_once([functools.partial(stream, server, {**body, **more}, *answer) for body, answer in zip(bodies, answers)])
     begin, end = max(ticks[0] for ticks, _ in answers), min(ticks[-1] for ticks, _ in answers)
     # A chunk has one token or, where a character takes several, a few.
     tokens = sum(sum(begin < tick <= end for tick in ticks) * done[0] / len(ticks) for ticks, done in answers)
