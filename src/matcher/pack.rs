@@ -16,14 +16,14 @@ use rustc_hash::FxHashMap;
 
 use super::{
     shelf::Shelf,
-    text::{Forest, Inside, Node, ROOT, Tree, code_points, may_follow_text},
+    text::{Endings, Forest, Inside, Node, ROOT, Tree, code_points, may_follow_text},
 };
 use crate::{
     automaton::lexical::{
         Loops,
         unescape::{self, Spelling, Unescaped},
     },
-    vocab::{TokenId, TokenMask, TokenTrie},
+    vocab::{TokenId, TokenMask},
 };
 
 /// The tokens below a node of the token trie, as seen from a position inside a string's body.
@@ -32,8 +32,8 @@ pub struct BodyTokens {
     tree: Tree,
     /// Those that do not leave the string.
     pub inside: Inside,
-    /// Those with the closing quote in them, as far as JSON can go on so: what comes after the quote, by token.
-    pub after: TokenTrie,
+    /// Those with the closing quote in them, as far as JSON can go on so.
+    pub after: Endings,
     /// The same tokens by the text before their quote.
     pub contents: Vec<Content>,
     /// Index of a text in `contents`.
@@ -56,8 +56,7 @@ pub struct BodyTokens {
 pub struct Content {
     /// Escapes undone.
     pub text: Box<[u8]>,
-    /// What comes after the quote, by token.
-    pub after: TokenTrie,
+    pub after: Endings,
 }
 
 /// The pack of one vocabulary.
@@ -172,14 +171,14 @@ struct Place {
 }
 
 /// What comes after a quote, by token.
-type Endings<'a> = Vec<(TokenId, &'a [u8])>;
+type Rests<'a> = Vec<(TokenId, &'a [u8])>;
 
 /// What a walk has found so far.
 #[derive(Default)]
 struct Found<'a> {
     inside: Vec<TokenId>,
     escaped: Vec<(TokenId, u16)>,
-    texts: Vec<(Box<[u8]>, Endings<'a>)>,
+    texts: Vec<(Box<[u8]>, Rests<'a>)>,
     by_content: FxHashMap<Box<[u8]>, u32>,
     winding: Vec<(TokenId, Box<[u8]>)>,
 }
@@ -212,11 +211,13 @@ impl<'a> Found<'a> {
 
     fn finish(self, tree: Tree, read: u16, forest: &Forest) -> BodyTokens {
         let Self { inside, escaped, texts, by_content, winding } = self;
-        let closes = |(_, tokens): &(_, Endings)| tokens.iter().any(|(_, rest)| may_close(rest));
+        let closes = |(_, tokens): &(_, Rests)| tokens.iter().any(|(_, rest)| may_close(rest));
         let closing = (0..texts.len()).filter(|index| closes(&texts[*index])).map(|index| index as u32).collect();
-        let after = TokenTrie::new(texts.iter().flat_map(|(_, tokens)| tokens.iter().copied()));
-        let contents =
-            texts.into_iter().map(|(text, tokens)| Content { text, after: TokenTrie::new(tokens.into_iter()) });
+        let quote = |(token, rest): &(TokenId, &[u8])| (*token, (forest.bytes(tree, *token).len() - rest.len()) as u16);
+        let after = Endings::new(tree, texts.iter().flat_map(|(_, tokens)| tokens).map(quote));
+        let contents = texts
+            .into_iter()
+            .map(|(text, tokens)| Content { text, after: Endings::new(tree, tokens.iter().map(quote)) });
         let (contents, span) = (contents.collect(), forest.text(tree).span(&inside));
         let inside = Inside::new(inside, forest.vocabulary().len());
         BodyTokens { tree, inside, after, contents, by_content, winding, closing, span, read, escaped }

@@ -10,7 +10,15 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-use super::{Matcher, numbers::NumberTables, pack::Pack, strings::StringTables, text::Forest, walk};
+use super::{
+    Matcher,
+    crossings::Crossings,
+    numbers::NumberTables,
+    pack::Pack,
+    strings::StringTables,
+    text::Forest,
+    walk::{self, VocabularyTables},
+};
 use crate::{
     automaton::{
         json::{Lex, Machine, State, Style},
@@ -50,6 +58,7 @@ pub(super) struct Running {
     budget: Budget,
     machine: Mutex<Machine>,
     masks: Mutex<FxHashMap<State, Arc<TokenMask>>>,
+    crossings: Mutex<Crossings>,
 }
 
 /// Masks that one program keeps, in bytes.
@@ -147,7 +156,13 @@ impl Engine {
 impl Running {
     fn new(machine: Machine) -> Arc<Self> {
         let (start, budget) = (machine.start(), machine.budget().clone());
-        Arc::new(Self { start, budget, machine: Mutex::new(machine), masks: Mutex::default() })
+        Arc::new(Self {
+            start,
+            budget,
+            machine: Mutex::new(machine),
+            masks: Mutex::default(),
+            crossings: Mutex::default(),
+        })
     }
 
     /// The automaton, with the steps of one mask or token.
@@ -184,7 +199,10 @@ impl Running {
             let mut machine = self.machine();
             let mark = machine.mark();
             let Engine { pack, tables, numbers, .. } = engine;
-            walk::allowed(&mut machine, pack, tables, numbers, state, &mut mask);
+            let mut crossings = self.crossings.lock().unwrap_or_else(PoisonError::into_inner);
+            let tables = VocabularyTables { pack, strings: tables, numbers };
+            walk::allowed(&mut machine, &tables, &mut crossings, state, &mut mask);
+            drop(crossings);
             if machine.accepts(state) {
                 vocabulary.end_tokens().iter().for_each(|token| mask.insert(*token));
             }

@@ -15,11 +15,11 @@ use rustc_hash::FxHashMap;
 
 use super::{
     shelf::Shelf,
-    text::{Forest, Inside, Node, Tree, may_follow_text},
+    text::{Endings, Forest, Inside, Node, Tree, may_follow_text},
 };
 use crate::{
     automaton::lexical::{BodyState, BodyStep, Loops, StrState, StringDfa, StringLanguage, escape, unescape::Spelling},
-    vocab::{TokenId, TokenMask, TokenTrie},
+    vocab::{TokenId, TokenMask},
 };
 
 /// The tokens below a node of the token trie, as seen from a place in a language.
@@ -32,8 +32,8 @@ pub struct LanguageTokens {
     runs: Vec<Run>,
     /// The others, by where they end.
     ends: Vec<(BodyState, Vec<TokenId>)>,
-    /// Those that cross the closing quote, as far as JSON can go on so: what comes after the quote, by token.
-    pub after: TokenTrie,
+    /// Those that cross the closing quote, as far as JSON can go on so.
+    pub after: Endings,
     /// The same tokens by where the text ends.
     pub endings: Vec<Ending>,
 }
@@ -53,8 +53,7 @@ struct Run {
 #[derive(Debug)]
 pub struct Ending {
     at: StrState,
-    /// What comes after the quote, by token.
-    pub after: TokenTrie,
+    pub after: Endings,
 }
 
 /// A language (by its address, which the entry keeps alive), a place in it, a node of the trie.
@@ -138,9 +137,8 @@ impl StringTables {
             match escape::step_spelled(dfa, before, here.byte, spelling) {
                 BodyStep::Dead => at = here.next,
                 BodyStep::Close(end) => {
-                    let ending = |token: &TokenId| (*token, &forest.bytes(tree, *token)[depth..]);
-                    let endings = trie.tokens_below(at).iter().map(ending);
-                    let endings = endings.filter(|(_, rest)| may_follow_text(rest));
+                    let follows = |token: &&TokenId| may_follow_text(&forest.bytes(tree, **token)[depth..]);
+                    let endings = trie.tokens_below(at).iter().filter(follows).map(|token| (*token, depth as u16));
                     found.endings.entry(end).or_default().extend(endings);
                     at = here.next;
                 }
@@ -172,21 +170,19 @@ impl StringTables {
     }
 }
 
-/// A token and what of it comes after the quote.
-type TokenEnding<'a> = (TokenId, &'a [u8]);
-
 /// What a walk has found so far.
 #[derive(Default)]
-struct Found<'a> {
+struct Found {
     /// The language counts code points.
     counts: bool,
     inside: Vec<TokenId>,
     runs: FxHashMap<(u32, i32), Vec<TokenId>>,
     ends: FxHashMap<BodyState, Vec<TokenId>>,
-    endings: FxHashMap<StrState, Vec<TokenEnding<'a>>>,
+    /// With the number of their bytes up to the quote and with it.
+    endings: FxHashMap<StrState, Vec<(TokenId, u16)>>,
 }
 
-impl Found<'_> {
+impl Found {
     /// Tokens that end in `state`.
     fn end(&mut self, state: BodyState, tokens: &[TokenId]) {
         match self.counts {
@@ -208,9 +204,8 @@ impl Found<'_> {
     fn finish(self, tree: Tree, forest: &Forest) -> LanguageTokens {
         let Self { inside, runs, ends, endings, .. } = self;
         let vocabulary = forest.vocabulary().len();
-        let after = TokenTrie::new(endings.values().flatten().copied());
-        let ending =
-            |(at, tokens): (StrState, Vec<TokenEnding>)| Ending { at, after: TokenTrie::new(tokens.into_iter()) };
+        let after = Endings::new(tree, endings.values().flatten().copied());
+        let ending = |(at, tokens): (StrState, Vec<_>)| Ending { at, after: Endings::new(tree, tokens.into_iter()) };
         let run = |((dfa, offset), tokens): ((u32, i32), Vec<TokenId>)| {
             let span = forest.text(tree).span(&tokens);
             Run { dfa, offset, span, tokens: Inside::new(tokens, vocabulary) }
@@ -242,10 +237,9 @@ fn text_loops(dfa: &mut StringDfa, state: StrState) -> Loops {
 
 impl LanguageTokens {
     fn bytes(&self) -> usize {
-        let trie = |trie: &TokenTrie| 64 + trie.nodes().len() * 12 + trie.all_tokens().len() * 4;
-        let endings: usize = self.endings.iter().map(|ending| trie(&ending.after)).sum();
+        let endings: usize = self.endings.iter().map(|ending| ending.after.bytes()).sum();
         let ends: usize = self.ends.iter().map(|(_, tokens)| 40 + tokens.len() * 4).sum();
         let runs: usize = self.runs.iter().map(|run| 16 + run.tokens.bytes()).sum();
-        256 + self.inside.bytes() + runs + ends + endings + trie(&self.after)
+        256 + self.inside.bytes() + runs + ends + endings + self.after.bytes()
     }
 }

@@ -1,6 +1,6 @@
 //! Tokens in trees, and read as plain text: how many code points each begins, what each subtree is made of.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     automaton::lexical::{
@@ -105,6 +105,40 @@ pub fn may_follow_text(bytes: &[u8]) -> bool {
 /// Whether a value, a key or a sign of JSON may begin so.
 fn is_structure(byte: u8) -> bool {
     matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')
+}
+
+/// Tokens that cross a closing quote.
+#[derive(Debug)]
+pub struct Endings {
+    tree: Tree,
+    /// With the number of bytes up to the quote and with it, of a token's bytes in the tree.
+    tokens: Box<[(TokenId, u16)]>,
+    /// What comes after the quote, by token: made when it is first asked for, as most texts cannot end in most places.
+    trie: OnceLock<Arc<TokenTrie>>,
+}
+
+impl Endings {
+    pub fn new(tree: Tree, tokens: impl Iterator<Item = (TokenId, u16)>) -> Self {
+        Self { tree, tokens: tokens.collect(), trie: OnceLock::new() }
+    }
+
+    pub fn tokens(&self) -> impl Iterator<Item = TokenId> {
+        self.tokens.iter().map(|(token, _)| *token)
+    }
+
+    /// What comes after the quote, by token.
+    pub fn trie(&self, forest: &Forest) -> &Arc<TokenTrie> {
+        self.trie.get_or_init(|| {
+            let rest =
+                |(token, quote): &(TokenId, u16)| (*token, &forest.bytes(self.tree, *token)[usize::from(*quote)..]);
+            Arc::new(TokenTrie::new(self.tokens.iter().map(rest)))
+        })
+    }
+
+    /// About the memory held, once the tree is made.
+    pub fn bytes(&self) -> usize {
+        64 + self.tokens.len() * 28
+    }
 }
 
 /// A set of tokens, in the form that is cheaper to add to a mask.

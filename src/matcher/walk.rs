@@ -7,29 +7,37 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
+    crossings::Crossings,
     numbers::{NumberTables, NumberTokens},
     pack::{BodyTokens, Pack},
     strings::StringTables,
-    text::{Node, ROOT, Tree},
+    text::{Endings, Node, ROOT, Tree},
 };
 use crate::{
     automaton::{
-        json::{Free, Key, Lex, Machine, State},
+        json::{FrameId, Free, Key, Lex, Machine, State},
         lexical::{BodyState, NumberState, Shape, StringLanguage},
     },
     vocab::{TokenMask, TokenTrie},
 };
 
+/// What is known of a vocabulary.
+pub struct VocabularyTables<'a> {
+    pub pack: &'a Pack,
+    pub strings: &'a StringTables,
+    pub numbers: &'a NumberTables,
+}
+
 /// Adds the tokens that may come next in `state` to `mask`. End tokens are left out.
 pub fn allowed(
     machine: &mut Machine,
-    pack: &Pack,
-    strings: &StringTables,
-    numbers: &NumberTables,
+    tables: &VocabularyTables,
+    crossings: &mut Crossings,
     state: State,
     mask: &mut TokenMask,
 ) {
-    let mut walk = Walk { machine, pack, strings, numbers, mask };
+    let VocabularyTables { pack, strings, numbers } = *tables;
+    let mut walk = Walk { machine, pack, strings, numbers, crossings, frame: state.frame, mask };
     match state.lex {
         Lex::Number { number, state: at, .. } => walk.number(state, number, at),
         _ => match open_body(walk.machine, state) {
@@ -65,17 +73,25 @@ fn open_body(machine: &Machine, state: State) -> Option<Body> {
     }
 }
 
+/// In a trie of so many nodes, the nodes of the first level are far apart in memory: where only so few bytes can be read,
+/// they are looked up.
+const LARGE_TRIE: usize = 4096;
+const FEW_BYTES: u32 = 32;
+
 struct Walk<'a> {
     machine: &'a mut Machine,
     pack: &'a Pack,
     strings: &'a StringTables,
     numbers: &'a NumberTables,
+    crossings: &'a mut Crossings,
+    /// Of the state that is masked. Those that are made on the way are forgotten afterwards.
+    frame: FrameId,
     mask: &'a mut TokenMask,
 }
 
 /// Tokens with the same text before their quote, or with texts that end alike: what comes after the quote, and the
 /// verdicts on the text; None if the string may not end so.
-type Part<'a> = (&'a TokenTrie, Option<u32>);
+type Part<'a> = (&'a Endings, Option<u32>);
 
 impl Walk<'_> {
     /// From outside of strings and numbers.
@@ -135,7 +151,16 @@ impl Walk<'_> {
     /// Adds the tokens of a trie that the automaton takes. `tree`: which of the forest's it is, if it is one; the pack
     /// then has its subtrees.
     fn down(&mut self, start: State, trie: &TokenTrie, tree: Option<Tree>) {
-        self.down_between(start, trie, 0..trie.nodes().len() as u32, tree);
+        let readable = self.machine.may_read(start);
+        let few = readable.iter().map(|bits| bits.count_ones()).sum::<u32>() <= FEW_BYTES;
+        if !few || trie.nodes().len() < LARGE_TRIE {
+            return self.down_between(start, trie, 0..trie.nodes().len() as u32, tree);
+        }
+        for byte in (0..=u8::MAX).filter(|byte| readable[usize::from(*byte) / 64] >> (byte % 64) & 1 == 1) {
+            if let Some(node) = trie.root(byte) {
+                self.down_between(start, trie, node..trie.nodes()[node as usize].next, tree);
+            }
+        }
     }
 
     /// As [`Walk::down`], for the nodes of a range, which are children of one node and what is below them.
@@ -183,7 +208,7 @@ impl Walk<'_> {
         let pack = self.pack;
         let tokens = pack.body(node, at, self.machine.spelling());
         tokens.inside.add_to(self.mask);
-        self.cross(state, &tokens.after, &[(&tokens.after, Some(Machine::NO_VERDICTS))]);
+        self.cross_alike(state, tokens.after.trie(pack.forest()), Machine::NO_VERDICTS);
         self.decide_anew(state, &tokens);
     }
 
@@ -226,7 +251,11 @@ impl Walk<'_> {
         }
         let ends: Vec<_> = {
             let mut dfa = language.lock();
-            let end = |text: &[u8]| text.iter().try_fold(body.at, |at, byte| dfa.step(at, *byte));
+            let stays = dfa.stays_on(body.at);
+            let end = |text: &[u8]| match stays {
+                true => Some(body.at),
+                false => text.iter().try_fold(body.at, |at, byte| dfa.step(at, *byte)),
+            };
             let ends: Vec<_> = tokens.contents.iter().map(|content| &*content.text).map(end).collect();
             ends.into_iter().map(|end| end.filter(|end| dfa.accepts(*end))).collect()
         };
@@ -252,23 +281,36 @@ impl Walk<'_> {
 
     /// Adds the tokens that end a string or a key that is unlike all others. What comes after the quote is walked once
     /// for all parts if their verdicts agree, as they nearly always do.
-    fn cross(&mut self, state: State, all: &TokenTrie, parts: &[Part]) {
+    fn cross(&mut self, state: State, all: &Endings, parts: &[Part]) {
         let mut accepted = parts.iter().filter_map(|(_, verdicts)| *verdicts);
         let Some(first) = accepted.next() else { return };
         if accepted.all(|other| other == first) {
-            if let Some(after) = self.machine.after_new_text(state, first) {
-                self.after(after, all);
-            }
+            self.cross_alike(state, all.trie(self.pack.forest()), first);
             let refused = parts.iter().filter(|(_, verdicts)| verdicts.is_none());
-            for token in refused.flat_map(|(trie, _)| trie.all_tokens()) {
-                self.mask.remove(*token);
+            for token in refused.flat_map(|(endings, _)| endings.tokens()) {
+                self.mask.remove(token);
             }
             return;
         }
-        for (trie, verdicts) in parts {
+        for (endings, verdicts) in parts {
             if let Some(after) = verdicts.and_then(|verdicts| self.machine.after_new_text(state, verdicts)) {
-                self.after(after, trie);
+                self.after(after, endings.trie(self.pack.forest()));
             }
+        }
+    }
+
+    /// Adds the tokens that end a text with these verdicts.
+    fn cross_alike(&mut self, state: State, all: &Arc<TokenTrie>, verdicts: u32) {
+        let lasts = state.frame == self.frame;
+        if let Some(tokens) = self.crossings.get(state, verdicts, all).filter(|_| lasts) {
+            return tokens.iter().for_each(|token| self.mask.insert(*token));
+        }
+        if let Some(after) = self.machine.after_new_text(state, verdicts) {
+            self.after(after, all);
+        }
+        if lasts && self.machine.fault().is_none() {
+            let tokens = all.all_tokens().iter().copied().filter(|token| self.mask.contains(*token));
+            self.crossings.insert(state, verdicts, all, tokens.collect());
         }
     }
 
@@ -290,9 +332,9 @@ impl Walk<'_> {
         };
         for index in special {
             let content = &tokens.contents[index as usize];
-            content.after.all_tokens().iter().for_each(|token| self.mask.remove(*token));
+            content.after.tokens().for_each(|token| self.mask.remove(token));
             if let Some(after) = self.machine.end_text(state, &content.text) {
-                self.after(after, &content.after);
+                self.after(after, content.after.trie(self.pack.forest()));
             }
         }
         for (token, bytes) in &tokens.winding {

@@ -125,6 +125,11 @@ impl Frames {
         self.sets.contains(others, text)
     }
 
+    /// The keys of a set, in no particular order.
+    pub fn others(&self, others: u32) -> impl Iterator<Item = u32> {
+        self.sets.numbers(others)
+    }
+
     pub fn with_other(&mut self, others: u32, text: u32) -> u32 {
         self.sets.with(others, text)
     }

@@ -181,7 +181,7 @@ impl Machine {
 
     /// The keys that have come and that the schema does not name, sorted.
     fn used_free(&self, object: &ObjectFrame) -> Box<[Box<str>]> {
-        let used = self.frames.sets.numbers(object.others).into_iter();
+        let used = self.frames.sets.numbers(object.others);
         let used = used.map(|text| String::from_utf8_lossy(&self.frames.texts.bytes(text)).into());
         let mut used: Vec<Box<str>> = used.collect();
         used.sort_unstable();

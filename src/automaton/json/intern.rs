@@ -110,6 +110,20 @@ impl Texts {
         bytes
     }
 
+    /// The bytes of `text` behind `start`, if it begins so.
+    pub fn behind(&self, start: u32, text: u32) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut at = text;
+        // What a text begins with was numbered before it.
+        while at > start {
+            let (parent, byte) = self.nodes[at as usize];
+            bytes.push(byte);
+            at = parent;
+        }
+        bytes.reverse();
+        (at == start).then_some(bytes)
+    }
+
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -170,16 +184,18 @@ impl NumberSets {
     }
 
     /// All numbers of a set, in no particular order.
-    pub fn numbers(&self, set: u32) -> Vec<u32> {
-        let (mut open, mut numbers) = (vec![set], Vec::new());
-        while let Some(set) = open.pop() {
-            match set.checked_sub(1).map(|entry| *self.nodes.get(entry)) {
-                None => {}
-                Some(SetNode::Leaf(leaf)) => numbers.push(leaf),
-                Some(SetNode::Branch { zero, one, .. }) => open.extend([zero, one]),
+    pub fn numbers(&self, set: u32) -> impl Iterator<Item = u32> {
+        let mut open = vec![set];
+        std::iter::from_fn(move || {
+            while let Some(set) = open.pop() {
+                match set.checked_sub(1).map(|entry| *self.nodes.get(entry)) {
+                    None => {}
+                    Some(SetNode::Leaf(leaf)) => return Some(leaf),
+                    Some(SetNode::Branch { zero, one, .. }) => open.extend([zero, one]),
+                }
             }
-        }
-        numbers
+            None
+        })
     }
 
     /// The set with one more number.
@@ -311,6 +327,11 @@ mod tests {
         let mut texts = Texts::default();
         let words: &[&[u8]] = &[b"", b"a", b"ab", b"ac", b"b", b"abcd", b"abce", b"ad"];
         let ids: Vec<u32> = words.iter().map(|word| texts.intern(word)).collect();
+        for (start, from) in words.iter().zip(&ids) {
+            for (word, id) in words.iter().zip(&ids) {
+                assert_eq!(texts.behind(*from, *id).as_deref(), word.strip_prefix(*start));
+            }
+        }
         let before = texts.len();
         for round in 0..3 {
             for (word, id) in words.iter().zip(&ids) {

@@ -351,6 +351,12 @@ impl Machine {
         if let Free::Any { text } | Free::Of { text, .. } = key.free
             && object.others != Frames::NO_OTHERS
         {
+            let others: Vec<u32> = self.frames.others(object.others).take(endings.len() / 4 + 1).collect();
+            if others.len() * 4 <= endings.len() {
+                let rests = others.into_iter().filter_map(|other| self.frames.texts.behind(text, other));
+                special.extend(rests.filter_map(|rest| endings.get(&*rest)));
+                return special;
+            }
             for (ending, index) in endings {
                 let whole = ending.iter().try_fold(text, |text, byte| self.frames.texts.find(text, *byte));
                 if whole.is_some_and(|whole| self.frames.has_other(object.others, whole)) {

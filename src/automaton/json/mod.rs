@@ -39,6 +39,7 @@ mod values;
 mod witness;
 
 pub use conflict::Conflict;
+pub use frame::FrameId;
 pub use home::Cost;
 pub use keys::{Free, Key};
 pub use machine::{Lex, Machine, State, Style};

@@ -101,6 +101,8 @@ pub(super) struct Memo {
     easy: Vec<u32>,
     pub exact: FxHashMap<(u32, u32), bool>,
     pub universal: FxHashMap<(usize, u32), bool>,
+    /// No text leads away from the state.
+    pub stays: FxHashMap<u32, bool>,
     /// Inside an escape sequence, by its progress.
     pub escapes: FxHashMap<(StrState, u32), bool>,
 }

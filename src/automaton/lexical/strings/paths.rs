@@ -62,6 +62,21 @@ impl StringDfa {
         Loops { ascii, others }
     }
 
+    /// Whether no text leads away from a state between characters.
+    pub fn stays_on(&mut self, state: StrState) -> bool {
+        if self.step(state, b'a') != Some(state) {
+            return false;
+        }
+        if let Some(&known) = self.memo.stays.get(&state.dfa) {
+            return known;
+        }
+        let Loops { ascii, others } = self.loops_on(state);
+        let leads = (0xC2..0xF5).fold(0, |bits, lead| bits | 1u64 << (lead - 0xC0));
+        let stays = ascii == !0 && others & leads == leads;
+        self.memo.stays.insert(state.dfa, stays);
+        stays
+    }
+
     /// Whether every character that begins with a byte of the class leads from a state between characters to itself.
     fn others_loop(&mut self, root: u32, class: usize) -> bool {
         let mut inside = Vec::new();

@@ -516,6 +516,16 @@ fn shapes_loops_and_forced_bytes() {
     assert_eq!(shape(not(pattern("x")), ""), Shape::Other);
     assert_eq!(shape(Expr::And(vec![pattern("^x"), length(0, Some(5))]), "xx"), Shape::UpTo(3));
 
+    let stays = |formula: Formula, text: &str| {
+        let language = cache.language(&formula, &[]).unwrap();
+        let mut dfa = language.lock();
+        let state = walk(&mut dfa, text).unwrap();
+        dfa.stays_on(state)
+    };
+    assert!(stays(pattern("^x"), "x") && stays(not(literals(&["name", "id"])), "nb"));
+    assert!(!stays(pattern("^x"), "") && !stays(pattern("x$"), "x") && !stays(not(literals(&["name", "id"])), "na"));
+    assert!(!stays(length(3, None), "ab") && stays(length(3, None), "abc") && !stays(pattern("^[^\\u00e9]*$"), "x"));
+
     let language = cache.language(&pattern("^[a-z]{2,9}-[0-9]{2}$"), &[]).unwrap();
     let mut dfa = language.lock();
     let state = walk(&mut dfa, "abc").unwrap();
