@@ -16,6 +16,7 @@
 //! struct for all of a request has fifty fields, and errors shall name the field in plain words.
 
 mod fields;
+pub mod lower;
 pub mod openai;
 pub mod sse;
 

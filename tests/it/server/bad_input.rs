@@ -99,7 +99,7 @@ async fn constraints_that_are_unknown_not_built_or_two() {
         (json!({"structured_outputs": {"choice": ["a"]}}), "unsupported_constraint", "structured_outputs.choice"),
         (json!({"guided_json": {}, "format": "json"}), "conflicting_constraints", "format"),
         (json!({"espalier": {"speed": 9}}), "unknown_parameter", "espalier.speed"),
-        (json!({"espalier": {"stream_mode": "x"}}), "unsupported_parameter", "espalier.stream_mode"),
+        (json!({"espalier": {"stream_mode": "x"}}), "invalid_value", "espalier.stream_mode"),
         (
             json!({"response_format": {"type": "json_schema", "json_schema": {"schema": {}, "scheme": {}}}}),
             "unknown_parameter",

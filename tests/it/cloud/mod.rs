@@ -1,0 +1,8 @@
+//! Cloud models: providers that play a script on loopback, behind the real server.
+
+mod answers;
+mod attempts;
+mod faults;
+mod requests;
+mod setup;
+mod upstream;
