@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::{
-    inference::{Event, Failure, FailureKind, Method, ModelInfo, Request, Timeouts},
+    inference::{Event, Failure, FailureKind, Message, Method, ModelInfo, Prompt, Request, Timeouts},
     matcher::{Engine, Program},
 };
 
@@ -82,6 +82,15 @@ pub trait Backend: Send + Sync {
             let message = "tools need a cloud model; local models do not call them in this version";
             let failure = Failure::new(FailureKind::BadRequest, message);
             return Err(failure.about("tools").coded("unsupported_parameter"));
+        }
+        if let Prompt::Chat(messages) = &request.prompt {
+            let called = |message: &Message| !message.tool_calls.is_empty() || message.role == "tool";
+            if let Some(index) = messages.iter().position(called) {
+                let field = if messages[index].role == "tool" { "role" } else { "tool_calls" };
+                let path = format!("messages[{index}].{field}");
+                let message = format!("{path}: local models take no calls of tools in this version");
+                return Err(Failure::new(FailureKind::BadRequest, message).about(path).coded("unsupported_value"));
+            }
         }
         match (&request.constraint, self.engine()) {
             (None, _) => Ok(vec![Way::new(Method::Free)]),

@@ -2,6 +2,7 @@
 //! the hosts' own descriptions and clients; whatever is in doubt is set to the weaker claim, since answers are checked
 //! all the same.
 
+use super::ways::SchemaMode;
 use crate::wire::{
     lower::{DEEPSEEK, OPENAI_STRICT, Subset},
     openai::upstream::Shape,
@@ -13,16 +14,6 @@ pub enum Auth {
     Bearer,
     /// A header of this name holds the key.
     Header(&'static str),
-}
-
-/// What a host's structured mode is.
-#[derive(Clone, Copy, Debug)]
-pub enum SchemaMode {
-    /// It takes schemas within a subset.
-    Subset(&'static Subset),
-    /// It takes any schema, and enforces what it knows.
-    Any,
-    None,
 }
 
 /// One host.

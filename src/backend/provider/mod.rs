@@ -1,13 +1,13 @@
 //! Answers from elsewhere: the only HTTP client of the house.
 //!
-//! Nouns: a [`Provider`] is one deployment, a model at a host with a key; a [`Vendor`] is what differs between hosts, one
+//! Nouns: a [`Provider`] is one deployment, a model at a host with a key; a `Vendor` is what differs between hosts, one
 //! file each: which ways there are, how a request is written, how an answer is read; a [`Host`] is what differs between
 //! hosts of the same protocol, as data.
 //!
 //! Invariants:
 //! - keys are never in a message, a log line or a debug print, and never follow a redirect (none is followed);
 //! - a status, a content type, a page of HTML, a stream that breaks off: whatever is no answer becomes a
-//!   [`Failure`](crate::inference::Failure) whose kind says what may help;
+//!   [`Failure`] whose kind says what may help;
 //! - no wait is unbounded, and no answer is taken beyond a number of bytes;
 //! - dropping the receiver ends the request at the provider.
 //!
@@ -22,7 +22,6 @@ mod openai_compatible;
 mod ways;
 
 pub use hosts::{HOSTS, Host, find as find_host};
-pub use openai_compatible::OpenAiCompatible;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -142,7 +141,7 @@ impl Provider {
             .pool_idle_timeout(Duration::from_secs(60))
             .build()
             .map_err(|error| wrong(format!("{}: no HTTP client can be made: {error}", settings.id)))?;
-        let vendor: Arc<dyn Vendor> = Arc::new(OpenAiCompatible::new(host));
+        let vendor: Arc<dyn Vendor> = Arc::new(openai_compatible::OpenAiCompatible::new(host));
         Ok(Self { settings: Arc::new(settings), vendor, client })
     }
 }

@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 use super::{
     Call, Dialect, Head, Whole, WireUsage,
     answer::{ChatLogprobs, Choice, reason},
-    constraint, json, sampling,
+    constraint, json, sampling, tools,
 };
 use crate::{
     inference::{
-        CallPiece, Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Tools, Usage,
+        CallPiece, Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Usage,
     },
     wire::Fields,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// The chat endpoint.
 pub struct Chat;
 
-const ROLES: &[&str] = &["system", "developer", "user", "assistant"];
+const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool"];
 const MOST_TOP_LOGPROBS: i64 = 20;
 
 #[derive(Deserialize)]
@@ -29,6 +29,7 @@ struct WireMessage<'a> {
     name: Option<String>,
     #[serde(borrow)]
     tool_calls: Option<&'a RawValue>,
+    tool_call_id: Option<String>,
     #[serde(borrow)]
     function_call: Option<&'a RawValue>,
 }
@@ -64,7 +65,7 @@ impl Dialect for Chat {
             policy: demand.policy,
             sampling: sampling::sampling(&fields)?,
             output,
-            tools: Tools::default(),
+            tools: tools::read(&fields)?,
             delivery: demand.delivery.of(stream),
             max_attempts: demand.max_attempts,
         };
@@ -143,13 +144,10 @@ pub(super) fn stream(fields: &Fields) -> Result<(bool, bool), Failure> {
 }
 
 fn refuse_what_is_not_built(fields: &Fields) -> Result<(), Failure> {
-    let unused =
-        ["tool_choice", "function_call"].iter().any(|name| fields.raw(name).is_some_and(|raw| raw.get() == "\"none\""));
-    for name in ["tools", "functions"] {
-        let empty = fields.read::<Vec<&RawValue>>(name)?.is_none_or(|list| list.is_empty());
-        if !empty && !unused {
-            return Err(not_built(fields, name));
-        }
+    let unused = fields.raw("function_call").is_some_and(|raw| raw.get() == "\"none\"");
+    let empty = fields.read::<Vec<&RawValue>>("functions")?.is_none_or(|list| list.is_empty());
+    if !empty && !unused {
+        return Err(not_built(fields, "functions"));
     }
     let modalities = fields.read::<Vec<String>>("modalities")?.unwrap_or_default();
     match modalities.iter().any(|modality| modality != "text") || fields.raw("audio").is_some() {
@@ -176,14 +174,16 @@ fn read_message(index: usize, message: WireMessage) -> Result<Message, Failure> 
         let path = format!("messages[{index}].{field}");
         Failure::new(FailureKind::BadRequest, format!("{path}: {what}")).about(path).coded(code)
     };
-    for (field, calls) in [("tool_calls", message.tool_calls), ("function_call", message.function_call)] {
-        if calls.is_some_and(|calls| calls.get() != "[]" && calls.get() != "null") {
-            return Err(bad(field, "unsupported_parameter", "tool calls are not supported by this version".into()));
-        }
+    if message.function_call.is_some_and(|call| call.get() != "null") {
+        return Err(bad("function_call", "unsupported_parameter", "calls stand in tool_calls".into()));
     }
     let role = &*message.role;
-    if ["tool", "function"].contains(&role) {
-        return Err(bad("role", "unsupported_value", format!("the role {role:?} is not supported by this version")));
+    let tool_calls = tools::calls(message.tool_calls).map_err(|(code, what)| bad("tool_calls", code, what))?;
+    if !tool_calls.is_empty() && role != "assistant" {
+        return Err(bad("tool_calls", "invalid_value", "only the assistant calls tools".into()));
+    }
+    if role == "tool" && message.tool_call_id.is_none() {
+        return Err(bad("tool_call_id", "missing_required_parameter", "is missing".into()));
     }
     if !ROLES.contains(&role) {
         return Err(bad("role", "invalid_value", format!("must be one of {}, not {role:?}", ROLES.join(", "))));
@@ -208,7 +208,7 @@ fn read_message(index: usize, message: WireMessage) -> Result<Message, Failure> 
         }
         Some(_) => return Err(bad("content", "invalid_type", "must be a string or a list of parts".into())),
     };
-    Ok(Message { role: message.role, content, name: message.name, ..Message::default() })
+    Ok(Message { role: message.role, content, name: message.name, tool_calls, tool_call_id: message.tool_call_id })
 }
 
 fn read_part(part: Part) -> Result<String, (&'static str, String)> {

@@ -17,6 +17,7 @@ mod constraint;
 mod error;
 mod models;
 mod sampling;
+mod tools;
 pub mod upstream;
 
 pub use answer::{Whole, WireUsage};

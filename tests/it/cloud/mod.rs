@@ -5,4 +5,5 @@ mod attempts;
 mod faults;
 mod requests;
 mod setup;
+mod tools;
 mod upstream;

@@ -70,6 +70,11 @@ async fn wrong_types_and_ranges_name_the_field() {
         ("messages[0].content[0]", json!([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}])),
         ("messages[0].content[0]", json!([{"role": "user", "content": [{"type": "text"}]}])),
         ("messages[0].tool_calls", json!([{"role": "assistant", "tool_calls": [{"id": "a"}]}])),
+        (
+            "messages[0].tool_calls",
+            json!([{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}]),
+        ),
+        ("messages[0].tool_call_id", json!([{"role": "tool", "content": "x"}])),
         ("tools", json!([{"type": "function", "function": {"name": "f"}}])),
         ("functions", json!([{"name": "f"}])),
         ("modalities", json!(["text", "audio"])),

@@ -3,7 +3,7 @@
 use serde::{Serialize, ser::SerializeMap, ser::Serializer as _};
 use serde_json::value::RawValue;
 
-use crate::inference::{Message, Prompt, Request, Sampling, Tool, ToolChoice};
+use crate::inference::{Message, Request, Sampling, Tool, ToolChoice};
 
 /// What one host takes, and under which names.
 #[derive(Clone, Copy, Debug)]
@@ -132,26 +132,10 @@ pub fn encode(request: &Request, ask: &Ask, shape: &Shape) -> Result<Vec<u8>, se
     Ok(body)
 }
 
-/// The messages of a chat; a text to be continued has none.
-pub(super) fn messages(request: &Request) -> &[Message] {
-    match &request.prompt {
-        Prompt::Chat(messages) => messages,
-        Prompt::Text(_) | Prompt::Tokens(_) => &[],
-    }
-}
-
 impl<'a> Ask<'a> {
-    /// The request as it stands, nothing demanded.
-    pub fn plain(request: &'a Request, model: &'a str, stream: bool) -> Self {
-        Self {
-            model,
-            stream,
-            messages: messages(request),
-            schema: None,
-            json_object: false,
-            answer_tool: None,
-            strict_tools: &[],
-        }
+    /// Nothing said, nothing demanded.
+    pub fn plain(model: &'a str, stream: bool) -> Self {
+        Self { model, stream, messages: &[], schema: None, json_object: false, answer_tool: None, strict_tools: &[] }
     }
 }
 
