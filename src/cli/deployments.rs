@@ -64,7 +64,7 @@ mod provider {
     use espalier::{
         backend::{
             Backend,
-            provider::{Provider, Secret, Settings, Structured, find_host},
+            provider::{Aws, Provider, Secret, Settings, Structured, home},
         },
         config,
     };
@@ -73,18 +73,19 @@ mod provider {
 
     pub(super) fn check(deployment: &Deployment) -> Result<(), String> {
         let kind = deployment.provider.as_str();
-        let host = find_host(kind).ok_or_else(|| format!("this version has no provider {kind}"))?;
-        if deployment.base_url.is_none() && host.base_url.is_none() {
+        let home = home(kind).ok_or_else(|| format!("this version has no provider {kind}"))?;
+        let signs = deployment.provider == config::ProviderKind::Bedrock;
+        if deployment.base_url.is_none() && home.base_url.is_none() && !signs {
             return Err(format!("providers of the kind {kind} need a base_url"));
         }
-        if deployment.api_key_env.is_none() && host.needs_key {
+        if deployment.api_key_env.is_none() && home.needs_key {
             return Err(format!("providers of the kind {kind} need a key: name its variable in api_key_env"));
         }
         Ok(())
     }
 
     pub(super) fn backend(deployment: &Deployment) -> Result<Arc<dyn Backend>, Problem> {
-        let host = find_host(deployment.provider.as_str());
+        let home = home(deployment.provider.as_str());
         let key = match &deployment.api_key_env {
             None => None,
             Some(name) => match std::env::var(name) {
@@ -96,7 +97,13 @@ mod provider {
                 }
             },
         };
-        let base_url = deployment.base_url.clone().or_else(|| host?.base_url.map(str::to_owned));
+        let mut base_url = deployment.base_url.clone().or_else(|| home?.base_url.map(str::to_owned));
+        let mut aws = None;
+        if deployment.provider == config::ProviderKind::Bedrock {
+            let region = region(deployment)?;
+            base_url.get_or_insert_with(|| format!("https://bedrock-runtime.{region}.amazonaws.com"));
+            aws = if key.is_none() { Some(account(deployment, region)?) } else { None };
+        }
         let settings = Settings {
             id: deployment.id(),
             model: deployment.model.clone(),
@@ -111,8 +118,30 @@ mod provider {
             },
             connect: deployment.routed().timeouts.connect,
             answer_bytes: deployment.answer_bytes.get() as usize,
+            aws,
         };
         Ok(Arc::new(Provider::new(deployment.provider.as_str(), settings).map_err(Problem::new)?))
+    }
+
+    fn region(deployment: &Deployment) -> Result<String, Problem> {
+        let set = deployment.region.clone().or_else(|| std::env::var("AWS_REGION").ok());
+        set.filter(|region| !region.is_empty()).ok_or_else(|| {
+            Problem::new(format!("{}: a region is needed, here or in the variable AWS_REGION", deployment.id()))
+        })
+    }
+
+    fn account(deployment: &Deployment, region: String) -> Result<Aws, Problem> {
+        let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new);
+        let needed = |name: &str| {
+            let message = || Problem::new(format!("{}: the environment variable {name} is empty", deployment.id()));
+            read(name).ok_or_else(message)
+        };
+        Ok(Aws {
+            access_key_id: needed("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
+            session_token: read("AWS_SESSION_TOKEN"),
+            region,
+        })
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Deployment {
     /// The environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
+    /// The region of an AWS account; by default that of `AWS_REGION`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Headers that every request carries.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub headers: std::collections::BTreeMap<String, String>,
@@ -63,6 +66,13 @@ pub enum ProviderKind {
     Litellm,
     Espalier,
     OpenaiCompatible,
+    OpenaiResponses,
+    Anthropic,
+    VertexAnthropic,
+    Gemini,
+    VertexGemini,
+    Ollama,
+    Bedrock,
     /// One of `models`.
     Local,
 }
@@ -144,6 +154,13 @@ impl ProviderKind {
             Self::Litellm => "litellm",
             Self::Espalier => "espalier",
             Self::OpenaiCompatible => "openai_compatible",
+            Self::OpenaiResponses => "openai_responses",
+            Self::Anthropic => "anthropic",
+            Self::VertexAnthropic => "vertex_anthropic",
+            Self::Gemini => "gemini",
+            Self::VertexGemini => "vertex_gemini",
+            Self::Ollama => "ollama",
+            Self::Bedrock => "bedrock",
             Self::Local => "local",
         }
     }

@@ -11,11 +11,10 @@ use reqwest::{
 };
 use tokio::{sync::mpsc::UnboundedSender, time::timeout_at};
 
-use super::{Call, Framing, Reader, Settings, Vendor};
+use super::{Call, Reader, Settings, Vendor, frames::Frames};
 use crate::{
     backend::Job,
     inference::{Delivery, Event, Failure, FailureKind, Times},
-    wire::sse,
 };
 
 /// Most bytes of an error's body that are read.
@@ -108,9 +107,7 @@ impl Run {
         }
         let _ = self.sender.send(Event::Started { prompt_tokens: 0 });
         let content_type = content_type(response.headers());
-        let streams = match self.vendor.framing() {
-            Framing::Sse => content_type == "text/event-stream",
-        };
+        let streams = Frames::is_stream(self.vendor.framing(), &content_type);
         let mut reader = self.vendor.reader(&self.job);
         if streams {
             return self.stream(response, &mut *reader, &mut clock).await;
@@ -135,7 +132,7 @@ impl Run {
 
     async fn stream(&self, response: Response, reader: &mut dyn Reader, clock: &mut Clock) -> Result<(), Failure> {
         let mut response = response;
-        let mut decoder = sse::Decoder::new(self.settings.answer_bytes);
+        let mut frames = Frames::new(self.vendor.framing(), self.settings.answer_bytes);
         let (mut out, mut bytes) = (Vec::new(), 0usize);
         loop {
             let piece = timeout_at(clock.until, response.chunk()).await.map_err(|_| clock.late())?;
@@ -144,17 +141,16 @@ impl Run {
             if bytes > self.settings.answer_bytes {
                 return Err(too_large(self.settings.answer_bytes));
             }
-            decoder.push(&piece);
-            while let Some(event) =
-                decoder.next_event().map_err(|error| Failure::new(FailureKind::Upstream, error.to_string()))?
-            {
-                reader.event(event.name, event.data, &mut out)?;
+            if frames.feed(&piece, reader, &mut out)? {
                 clock.heard();
             }
             if reader.is_done() {
                 break;
             }
             self.send(&mut out, clock);
+        }
+        if !reader.is_done() {
+            frames.end(reader, &mut out)?;
         }
         reader.end(&mut out)?;
         self.send(&mut out, clock);

@@ -185,8 +185,34 @@ pub const HOSTS: &[Host] = &[
     PLAIN,
 ];
 
+/// Where a kind of provider is, and whether it needs a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    pub base_url: Option<&'static str>,
+    pub needs_key: bool,
+}
+
+/// Those that speak a protocol of their own. Within Vertex the address ends with the project and the location:
+/// `https://HOST/v1/projects/PROJECT/locations/LOCATION`, and the key is an access token.
+const OWN: &[(&str, Home)] = &[
+    ("anthropic", Home { base_url: Some("https://api.anthropic.com/v1"), needs_key: true }),
+    ("vertex_anthropic", Home { base_url: None, needs_key: true }),
+    ("gemini", Home { base_url: Some("https://generativelanguage.googleapis.com/v1beta"), needs_key: true }),
+    ("vertex_gemini", Home { base_url: None, needs_key: true }),
+    ("ollama", Home { base_url: Some("http://127.0.0.1:11434"), needs_key: false }),
+    // Its address follows from the region; its keys are those of the account, or an API key.
+    ("bedrock", Home { base_url: None, needs_key: false }),
+    ("openai_responses", Home { base_url: Some("https://api.openai.com/v1"), needs_key: true }),
+];
+
+/// Where a kind of provider is.
+pub fn home(kind: &str) -> Option<Home> {
+    let own = OWN.iter().find(|(name, _)| *name == kind).map(|(_, home)| *home);
+    own.or_else(|| find(kind).map(|host| Home { base_url: host.base_url, needs_key: host.needs_key }))
+}
+
 /// A host by its name in the configuration.
-pub fn find(kind: &str) -> Option<&'static Host> {
+pub(super) fn find(kind: &str) -> Option<&'static Host> {
     HOSTS.iter().find(|host| host.kind == kind)
 }
 

@@ -16,12 +16,18 @@
 //!
 //! Sources: the providers' published descriptions and official clients; see the files of the vendors.
 
+mod anthropic;
+mod bedrock;
 mod drive;
+mod frames;
+mod gemini;
 mod hosts;
+mod ollama;
 mod openai_compatible;
+mod openai_responses;
 mod ways;
 
-pub use hosts::{HOSTS, Host, find as find_host};
+pub use hosts::{HOSTS, Home, Host, home};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -79,6 +85,17 @@ pub struct Settings {
     pub connect: Duration,
     /// Most bytes of an answer.
     pub answer_bytes: usize,
+    /// Keys of an AWS account, for providers that take signatures.
+    pub aws: Option<Aws>,
+}
+
+/// Keys of an AWS account.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    pub access_key_id: Secret,
+    pub secret_access_key: Secret,
+    pub session_token: Option<Secret>,
+    pub region: String,
 }
 
 /// A request as HTTP.
@@ -92,6 +109,10 @@ pub(super) struct Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     Sse,
+    /// A JSON value on each line.
+    Lines,
+    /// AWS's binary frames.
+    EventStream,
 }
 
 /// Reads one answer.
@@ -131,7 +152,7 @@ impl Provider {
     /// A host that is not known, an address that is none, a client that cannot be made.
     pub fn new(kind: &str, settings: Settings) -> Result<Self, Failure> {
         let wrong = |message: String| Failure::new(FailureKind::Misconfigured, message);
-        let host = find_host(kind).ok_or_else(|| wrong(format!("there is no provider {kind:?}")))?;
+        let vendor = vendor(kind).ok_or_else(|| wrong(format!("there is no provider {kind:?}")))?;
         reqwest::Url::parse(&settings.base_url)
             .map_err(|error| wrong(format!("{}: {:?} is no URL: {error}", settings.id, settings.base_url)))?;
         let client = reqwest::Client::builder()
@@ -141,9 +162,22 @@ impl Provider {
             .pool_idle_timeout(Duration::from_secs(60))
             .build()
             .map_err(|error| wrong(format!("{}: no HTTP client can be made: {error}", settings.id)))?;
-        let vendor: Arc<dyn Vendor> = Arc::new(openai_compatible::OpenAiCompatible::new(host));
         Ok(Self { settings: Arc::new(settings), vendor, client })
     }
+}
+
+/// Who speaks the protocol of this kind of provider.
+fn vendor(kind: &str) -> Option<Arc<dyn Vendor>> {
+    Some(match kind {
+        "anthropic" => Arc::new(anthropic::Anthropic::new(false)),
+        "vertex_anthropic" => Arc::new(anthropic::Anthropic::new(true)),
+        "gemini" => Arc::new(gemini::Gemini::new(false)),
+        "vertex_gemini" => Arc::new(gemini::Gemini::new(true)),
+        "ollama" => Arc::new(ollama::Ollama::new()),
+        "bedrock" => Arc::new(bedrock::Bedrock::new()),
+        "openai_responses" => Arc::new(openai_responses::OpenAiResponses::new()),
+        kind => Arc::new(openai_compatible::OpenAiCompatible::new(hosts::find(kind)?)),
+    })
 }
 
 impl Backend for Provider {

@@ -107,7 +107,7 @@ impl Reader for Chat {
 }
 
 /// Whether every answer is an object, so that a mode for any JSON object does not exclude the right one.
-fn is_object(constraint: &Constraint) -> bool {
+pub(super) fn is_object(constraint: &Constraint) -> bool {
     match constraint {
         Constraint::JsonObject => true,
         Constraint::JsonSchema(schema) => serde_json::from_str::<serde_json::Value>(&schema.text)

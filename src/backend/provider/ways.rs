@@ -32,6 +32,17 @@ pub(super) fn check(request: &Request) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses several choices, for protocols that have one.
+pub(super) fn check_one_choice(request: &Request) -> Result<(), Failure> {
+    match request.output.choices {
+        0 | 1 => Ok(()),
+        _ => {
+            let failure = Failure::new(FailureKind::BadRequest, "n: this provider gives one choice");
+            Err(failure.about("n").coded("unsupported_parameter"))
+        }
+    }
+}
+
 /// Refuses a sampling parameter that a host does not know; it would drop it in silence.
 pub(super) fn check_sampling(request: &Request, known: &[&str], kind: &str) -> Result<(), Failure> {
     match request.sampling.set_extras().into_iter().find(|name| !known.contains(name)) {

@@ -7,3 +7,4 @@ mod requests;
 mod setup;
 mod tools;
 mod upstream;
+mod vendors;

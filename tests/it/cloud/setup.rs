@@ -53,6 +53,7 @@ impl Cloud {
             structured: self.structured,
             connect: self.timeouts.connect,
             answer_bytes: self.answer_bytes,
+            aws: None,
         };
         let prices = Some(Prices { input: 1.0, cached_input: 0.5, output: 2.0 });
         let deployment =

@@ -30,6 +30,7 @@ provider = "openai"
 model = "gpt-4.1-mini"
 base_url = "https://api.openai.com/v1"
 api_key_env = "OPENAI_API_KEY"
+region = "us-east-1"
 structured = "native"
 order = 1
 weight = 3

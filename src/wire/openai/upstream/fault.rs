@@ -15,6 +15,7 @@ const SCHEMA_WORDS: &[&str] = &[
     "invalid_json_schema",
     "grammar",
     "output_config",
+    "outputconfig",
     "structured output",
     "additionalproperties",
     "responsejsonschema",
