@@ -9,6 +9,7 @@
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
 //! | [`matcher`] | an automaton against a vocabulary: which tokens may come next |
 //! | [`inference`] | requests, messages, events: plain data |
+//! | [`route`] | which deployment answers next: pure decisions |
 //! | `backend` | what answers a request |
 //! | `wire` | vendors' protocols as data |
 //! | `gateway` | the life of one request |
@@ -26,6 +27,7 @@ pub mod frontend;
 pub mod gateway;
 pub mod inference;
 pub mod matcher;
+pub mod route;
 pub mod schema;
 #[cfg(feature = "server")]
 pub mod server;

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "llama")]
 pub mod llama;
+#[cfg(feature = "providers")]
+pub mod provider;
 pub mod scripted;
 
 use std::sync::Arc;
@@ -12,15 +14,50 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::{
-    inference::{Event, Failure, ModelInfo, Request},
+    inference::{Event, Failure, FailureKind, Message, Method, ModelInfo, Prompt, Request, Timeouts},
     matcher::{Engine, Program},
 };
 
-/// One request with its constraint compiled for this backend's vocabulary.
+/// A way to hold an answer to its constraint.
+#[derive(Clone, Debug)]
+pub struct Way {
+    pub method: Method,
+    /// What the answer is wrapped in, and has to be freed from before it is judged.
+    pub wrapping: Wrapping,
+    /// Parts of the schema (JSON pointers) that the provider is not told.
+    pub not_told: Arc<[String]>,
+}
+
+/// What a lowered schema did to the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wrapping {
+    /// It is the member `value` of an object.
+    pub value: bool,
+    /// Members may be null where they should be missing.
+    pub nulls: bool,
+}
+
+impl Way {
+    pub fn new(method: Method) -> Self {
+        Self { method, wrapping: Wrapping::default(), not_told: Arc::default() }
+    }
+}
+
+/// One request, and how to go about it.
 pub struct Job {
     pub request: Arc<Request>,
     /// Present iff the request has a constraint and the backend masks tokens.
     pub program: Option<Arc<Program>>,
+    pub way: Way,
+    pub timeouts: Timeouts,
+}
+
+impl Job {
+    /// A job for a backend that masks tokens, or one without a constraint.
+    pub fn new(request: Arc<Request>, program: Option<Arc<Program>>) -> Self {
+        let method = if program.is_some() { Method::Masked } else { Method::Free };
+        Self { request, program, way: Way::new(method), timeouts: Timeouts::default() }
+    }
 }
 
 /// Something that answers requests.
@@ -30,6 +67,37 @@ pub trait Backend: Send + Sync {
 
     /// The vocabulary's engine, for a backend that masks tokens.
     fn engine(&self) -> Option<&Arc<Engine>>;
+
+    /// The kind of provider behind it, if it is not a local model.
+    fn provider(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The ways in which it can answer this request, strongest first; at least one.
+    ///
+    /// # Errors
+    /// What it cannot do, with the field of the request that asks for it.
+    fn ways(&self, request: &Request) -> Result<Vec<Way>, Failure> {
+        if request.tools.in_play() {
+            let message = "tools need a cloud model; local models do not call them in this version";
+            let failure = Failure::new(FailureKind::BadRequest, message);
+            return Err(failure.about("tools").coded("unsupported_parameter"));
+        }
+        if let Prompt::Chat(messages) = &request.prompt {
+            let called = |message: &Message| !message.tool_calls.is_empty() || message.role == "tool";
+            if let Some(index) = messages.iter().position(called) {
+                let field = if messages[index].role == "tool" { "role" } else { "tool_calls" };
+                let path = format!("messages[{index}].{field}");
+                let message = format!("{path}: local models take no calls of tools in this version");
+                return Err(Failure::new(FailureKind::BadRequest, message).about(path).coded("unsupported_value"));
+            }
+        }
+        match (&request.constraint, self.engine()) {
+            (None, _) => Ok(vec![Way::new(Method::Free)]),
+            (Some(_), Some(_)) => Ok(vec![Way::new(Method::Masked)]),
+            (Some(_), None) => Err(Failure::new(FailureKind::Constraint, "this backend cannot enforce a constraint")),
+        }
+    }
 
     /// Starts to answer. Returns at once; the work is done elsewhere.
     ///

@@ -8,7 +8,7 @@ use std::{
 use clap::Subcommand;
 use espalier::config::Config;
 
-use super::Problem;
+use super::{Problem, deployments};
 
 /// Where the file is looked for.
 pub(super) const DEFAULT_FILE: &str = "espalier.toml";
@@ -27,6 +27,11 @@ impl Configuration {
         let Self::Check { file } = self;
         let path = file.unwrap_or_else(|| DEFAULT_FILE.into());
         let config = Config::load(&path).map_err(Problem::new)?;
+        deployments::check(&config)?;
+        let keys = config.deployments.iter().filter_map(|deployment| deployment.api_key_env.as_ref());
+        for name in keys.filter(|name| std::env::var_os(name).is_none()) {
+            eprintln!("The environment variable {name} is not set here");
+        }
         let text = toml::to_string(&config).map_err(Problem::new)?;
         eprintln!("{} is right; with all defaults it reads:", path.display());
         print!("{text}");

@@ -9,6 +9,7 @@
 mod check;
 mod configuration;
 mod constraint;
+mod deployments;
 mod gguf;
 mod mask;
 mod models;

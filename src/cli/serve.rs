@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
-use super::{Problem, configuration, constraint::read_text, store::Store};
+use super::{Problem, configuration, constraint::read_text, deployments, store::Store};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -82,9 +82,10 @@ impl Serve {
         let address = listener.local_addr().map_err(Problem::new)?;
         let backends = config.models.iter().map(|model| load(model, &config.limits, !self.no_fast_forward));
         let backends = backends.collect::<Result<Vec<_>, _>>()?;
+        let routes = deployments::routes(&config, &backends)?;
         let documents = documents(&config.schemas)?;
         let app = Arc::new(App {
-            gateway: Gateway::new(backends, limits(&config.limits)).with_documents(documents),
+            gateway: Gateway::new(backends, limits(&config.limits)).with_routes(routes).with_documents(documents),
             metrics: Metrics::new(),
             keys: ApiKeys::new(keys.iter().map(String::as_str)),
             body_limit: config.limits.body_bytes.get() as usize,
@@ -104,7 +105,7 @@ impl Serve {
     fn override_values(&self, config: &mut Config) -> Result<(), Problem> {
         if let Some(model) = &self.model {
             config.models = vec![config::Model::new(self.store.find(model)?)];
-        } else if config.models.is_empty() {
+        } else if config.models.is_empty() && config.deployments.is_empty() {
             config.models = vec![config::Model::new(self.store.default_model()?)];
         }
         for model in &mut config.models {
@@ -169,8 +170,10 @@ fn start_log(log: &config::Log) {
 fn greet(app: &App, url: &str, key: Option<&String>) {
     let models = app.gateway.models();
     for model in &models {
-        let file = model.path.as_deref().unwrap_or("no file");
-        println!("Serving {} ({file}, {} tokens of context)", model.id, model.context_length);
+        match &model.path {
+            Some(file) => println!("Serving {} ({file}, {} tokens of context)", model.id, model.context_length),
+            None => println!("Serving {} ({})", model.id, model.owned_by),
+        }
     }
     println!("Listening on {url}; Ctrl-C ends it. A constrained answer:\n");
     let model = models.first().map_or("", |model| &model.id);

@@ -1,12 +1,16 @@
 //! The configuration file: as written, with a default for every value.
 //!
 //! Nouns: a [`Config`] is the whole file, one TOML document; its tables are [`Server`], [`Model`]s, [`Limits`],
-//! [`Log`] and the documents that schemas may refer to.
+//! [`Log`], the documents that schemas may refer to, and [`Deployment`]s with their [`Routing`].
 //!
 //! Invariants: unknown keys and values out of range are errors with their line; what JSON Schema can say about the file
 //! is said in `schemas/config.schema.json`, exactly (a test holds the two together); secrets are never in the file, only
 //! the names of the environment variables that hold them. Command-line flags override the file; that is done by the
 //! command line.
+
+mod deployment;
+
+pub use deployment::{Deployment, Price, ProviderKind, Routing, Structured, Timeouts};
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -21,8 +25,11 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
-    /// Without any, the default model is served if it is there.
+    /// Without any, and without deployments, the default model is served if it is there.
     pub models: Vec<Model>,
+    /// Models that are elsewhere.
+    pub deployments: Vec<Deployment>,
+    pub routing: Routing,
     pub limits: Limits,
     pub log: Log,
     /// Documents that schemas may refer to: a file for each URI. Nothing is fetched.
@@ -157,8 +164,17 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         let mut ids = HashSet::new();
-        match config.models.iter().map(Model::id).find(|id| !ids.insert(id.clone())) {
-            Some(id) => Err(format!("two models have the id {id:?}; give one of them another")),
+        if let Some(id) = config.models.iter().map(Model::id).find(|id| !ids.insert(id.clone())) {
+            return Err(format!("two models have the id {id:?}; give one of them another"));
+        }
+        if let Some(taken) =
+            config.deployments.iter().map(|deployment| &deployment.name).find(|name| ids.contains(*name))
+        {
+            return Err(format!("a deployment has the name {taken:?}, which is a local model's id; give it another"));
+        }
+        let mut own = HashSet::new();
+        match config.deployments.iter().map(Deployment::id).find(|id| !own.insert(id.clone())) {
+            Some(id) => Err(format!("two deployments have the id {id:?}; give one of them another")),
             None => Ok(config),
         }
     }

@@ -1,83 +1,102 @@
-//! One request under way: what the backend says, judged, with the receipt.
+//! One request under way: attempts, one after the other, until one holds; with the receipt.
 
 use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc::UnboundedReceiver, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 
-use super::{load::Place, programs::Pair};
+use super::{
+    attempt::{Attempt, Progress, Setting, ours},
+    choice::{Standards, ToolStandards},
+    course::{Course, Next},
+    load::Place,
+    programs::Programs,
+};
 use crate::{
-    budget::Overrun,
-    inference::{
-        Attempt, Event, Failure, FailureKind, FinishReason, Method, Receipt, Request, Times, TokenLogprob, Update,
-        Usage, Verdict,
-    },
-    matcher::{Matcher, Program},
+    backend::Job,
+    inference::{self, Delivery, Failure, FailureKind, Method, Receipt, Request, Update, Usage, Verdict},
 };
 
 /// One request under way. Dropping it abandons the request.
 pub struct Answer {
-    /// Gone when the answer has ended.
-    events: Option<UnboundedReceiver<Event>>,
+    request: Arc<Request>,
+    course: Course,
+    programs: Arc<Programs>,
+    tools: Arc<ToolStandards>,
+    phase: Phase,
     /// Updates that are ready to be read.
     ready: VecDeque<Update>,
-    choices: Vec<ChoiceState>,
-    /// A choice's end that waits for the receipt, in case it is the last.
-    held: Option<(u32, FinishReason)>,
+    /// Something of the answer was handed on, so that no other attempt can be made.
+    sent: bool,
     receipt: Receipt,
-    /// What the text is masked with.
-    masking: Option<Arc<Program>>,
-    stop: watch::Receiver<bool>,
+    stop: Option<watch::Receiver<bool>>,
     deadline: Instant,
     limit: Duration,
     place: Place,
+    usage: Usage,
 }
 
-struct ChoiceState {
-    /// Judges the text on its way out, for a constrained answer.
-    judge: Option<Matcher>,
-    ended: Option<FinishReason>,
+enum Phase {
+    Begin,
+    Wait(Instant),
+    Run(Box<Attempt>),
+    Ended,
 }
+
+/// What the request is judged with, and what of it could not be enforced.
+pub(super) type Judged = (Arc<ToolStandards>, Vec<String>);
 
 impl Answer {
     pub(super) fn new(
         request: &Arc<Request>,
-        programs: Option<Pair>,
-        events: UnboundedReceiver<Event>,
+        course: Course,
+        (tools, annotations): Judged,
+        programs: Arc<Programs>,
         place: Place,
-        stop: watch::Receiver<bool>,
-        limit: Duration,
     ) -> Self {
-        let choice = || ChoiceState { judge: programs.as_ref().map(|pair| pair.judging.matcher()), ended: None };
         let receipt = Receipt {
             id: request.id.clone(),
-            method: if programs.is_some() { Method::Masked } else { Method::Free },
+            method: course.way().method,
             backend: request.model.clone(),
             attempts: Vec::new(),
             edits: Vec::new(),
             verdict: Verdict::Failed,
-            annotations: programs.as_ref().map_or(Vec::new(), |pair| pair.masking.annotations().to_vec()),
+            cost: None,
+            constraint: None,
+            annotations,
             soft: false,
         };
         Self {
-            events: Some(events),
+            request: request.clone(),
+            course,
+            programs,
+            tools,
+            phase: Phase::Begin,
             ready: VecDeque::new(),
-            choices: std::iter::repeat_with(choice).take(request.output.choices as usize).collect(),
-            held: None,
+            sent: false,
             receipt,
-            masking: programs.map(|pair| pair.masking),
-            stop,
-            deadline: Instant::now() + limit,
-            limit,
+            stop: None,
+            deadline: Instant::now(),
+            limit: Duration::ZERO,
             place,
+            usage: Usage::default(),
         }
     }
 
-    /// The model that answers, by its own name.
+    /// The first attempt begins.
+    ///
+    /// # Errors
+    /// What can be told without starting, where nothing else is left to try.
+    pub(super) async fn begun(mut self, stop: watch::Receiver<bool>, limit: Duration) -> Result<Self, Failure> {
+        self.stop = Some(stop);
+        self.limit = limit;
+        self.deadline = Instant::now() + limit;
+        self.begin().await;
+        Ok(self)
+    }
+
+    /// The name of the model that was asked for.
     pub fn model(&self) -> &str {
-        &self.receipt.backend
+        &self.request.model
     }
 
     /// The receipt as far as it is known; complete after the last update.
@@ -91,119 +110,192 @@ impl Answer {
             if let Some(update) = self.ready.pop_front() {
                 return Some(update);
             }
-            let events = self.events.as_mut()?;
-            let stopped = async {
-                if self.stop.wait_for(|stop| *stop).await.is_err() {
-                    pending::<()>().await; // the gateway is gone; the backend's channel says the rest
-                }
+            if matches!(self.phase, Phase::Begin) {
+                self.begin().await;
+                continue;
+            }
+            let stopped = stopped(&mut self.stop);
+            let late = tokio::time::sleep_until(self.deadline);
+            let event = match &mut self.phase {
+                Phase::Ended | Phase::Begin => return None,
+                Phase::Wait(until) => tokio::select! {
+                    () = tokio::time::sleep_until(*until) => {
+                        self.phase = Phase::Begin;
+                        continue;
+                    }
+                    () = stopped => Err(going_down()),
+                    () = late => Err(late_answer(self.limit)),
+                },
+                Phase::Run(attempt) => tokio::select! {
+                    event = attempt.events.recv() => event.ok_or_else(|| ours("the backend ended without a word")),
+                    () = stopped => Err(going_down()),
+                    () = late => Err(late_answer(self.limit)),
+                },
             };
-            let event = tokio::select! {
-                event = events.recv() => event.ok_or_else(|| ours("the backend ended without a word")),
-                () = stopped => Err(going_down()),
-                () = tokio::time::sleep_until(self.deadline) => {
-                    let message = format!("the answer was not finished within {} seconds", self.limit.as_secs());
-                    Err(Failure::new(FailureKind::Timeout, message))
-                }
-            };
-            if let Err(failure) = event.and_then(|event| self.take(event)) {
-                self.fail(failure, Usage::default(), Times::default());
+            match (event, &mut self.phase) {
+                (Ok(event), Phase::Run(attempt)) => match attempt.take(event) {
+                    Ok(progress) => self.progress(progress),
+                    Err(failure) => self.failed(failure),
+                },
+                (Err(failure), Phase::Run(_)) => self.failed(failure),
+                (Err(failure), _) => self.give_up(failure),
+                (Ok(_), _) => {}
             }
         }
     }
 
-    fn take(&mut self, event: Event) -> Result<(), Failure> {
-        match event {
-            Event::Started { .. } => {
-                self.place.run();
-                self.ready.push_back(Update::Started);
-                Ok(())
-            }
-            Event::Text { choice, text, logprobs } => self.text(choice, text, logprobs),
-            Event::Finished { choice, reason } => self.finished(choice, reason),
-            Event::Done { usage, times } => self.done(usage, times),
-            Event::Failed(failure) => Err(failure),
-        }
-    }
-
-    fn text(&mut self, choice: u32, text: String, logprobs: Vec<TokenLogprob>) -> Result<(), Failure> {
-        let state = self.choice(choice)?;
-        if let Some(judge) = &mut state.judge {
-            let taken = judge.accept_bytes(text.as_bytes());
-            if taken < text.len() {
-                if let Some(overrun) = judge.fault() {
-                    return Err(outgrown(&overrun));
-                }
-                tracing::error!(
-                    id = self.receipt.id,
-                    choice,
-                    taken,
-                    text,
-                    "masked text does not satisfy the constraint"
-                );
-                return Err(broken());
-            }
-        }
-        self.ready.push_back(Update::Text { choice, text, logprobs });
-        Ok(())
-    }
-
-    fn finished(&mut self, choice: u32, reason: FinishReason) -> Result<(), Failure> {
-        let state = self.choice(choice)?;
-        state.ended = Some(reason);
-        let accepted = state.judge.as_mut().is_none_or(Matcher::is_accepting);
-        if reason == FinishReason::Stop && !accepted {
-            if let Some(overrun) = state.judge.as_ref().and_then(Matcher::fault) {
-                return Err(outgrown(&overrun));
-            }
-            tracing::error!(id = self.receipt.id, choice, "a masked answer ended where the constraint does not");
-            return Err(broken());
-        }
-        if let Some((choice, reason)) = self.held.replace((choice, reason)) {
-            self.ready.push_back(Update::Finished { choice, reason, receipt: None });
-        }
-        Ok(())
-    }
-
-    fn done(&mut self, usage: Usage, times: Times) -> Result<(), Failure> {
-        let Some((choice, reason)) = self.held.take().filter(|_| self.choices.iter().all(|c| c.ended.is_some())) else {
-            return Err(ours("the backend ended before all choices did"));
+    /// Begins the attempt whose turn it is.
+    async fn begin(&mut self) {
+        let setting = match self.setting().await {
+            Ok(setting) => setting,
+            Err(failure) => return self.give_up(failure),
         };
-        let cut = self.choices.iter().any(|choice| choice.ended == Some(FinishReason::Length));
-        self.receipt.verdict = match (self.receipt.method, cut) {
-            (Method::Free, _) => Verdict::Unconstrained,
-            (Method::Masked, true) => Verdict::Truncated,
-            (Method::Masked, false) => Verdict::Satisfied,
+        self.course.begin();
+        let way = setting.way.clone();
+        let program = setting.pair.as_ref().filter(|_| way.method == Method::Masked).map(|pair| pair.masking.clone());
+        let timeouts = self.course.deployment().timeouts;
+        let job = Job { request: self.course.asked.clone(), program, way, timeouts };
+        let (events, refused) = match self.course.backend().start(job) {
+            Ok(events) => (events, None),
+            Err(failure) => (tokio::sync::mpsc::unbounded_channel().1, Some(failure)),
         };
-        self.attempt(usage, times, None);
-        let receipt = Some(Box::new(self.receipt.clone()));
-        self.ready.push_back(Update::Finished { choice, reason, receipt });
-        self.ready.push_back(Update::Done { usage });
-        self.events = None;
-        Ok(())
+        self.phase = Phase::Run(Box::new(Attempt::new(setting, events)));
+        if let Some(failure) = refused {
+            self.failed(failure);
+        }
     }
 
-    /// A choice that has not ended.
-    fn choice(&mut self, choice: u32) -> Result<&mut ChoiceState, Failure> {
-        let state = self.choices.get_mut(choice as usize).filter(|state| state.ended.is_none());
-        state.ok_or_else(|| ours("the backend spoke of a choice that is not open"))
+    async fn setting(&mut self) -> Result<Setting, Failure> {
+        let pair = self.programs.pair_for(&self.course, &self.request).await?;
+        let way = self.course.way().clone();
+        let deployment = self.course.deployment();
+        let provider = self.course.backend().provider();
+        self.receipt.method = way.method;
+        if let Some(pair) = &pair {
+            self.receipt.constraint.get_or_insert_with(|| pair.digest.to_string());
+            for place in pair.masking.annotations() {
+                if !self.receipt.annotations.contains(place) {
+                    self.receipt.annotations.push(place.clone());
+                }
+            }
+        }
+        let standards = Standards {
+            answer: pair.as_ref().map(|pair| pair.judging.clone()),
+            wrapping: way.wrapping,
+            tools: self.tools.clone(),
+        };
+        // Whoever is the last to try has nobody to wait for.
+        let alone = provider.is_none() && self.course.is_last();
+        Ok(Setting {
+            backend: deployment.id.clone(),
+            provider,
+            way,
+            pair,
+            standards,
+            choices: self.request.output.choices,
+            hold: !alone && self.request.delivery != Delivery::Strict,
+            patient: !alone,
+        })
     }
 
-    fn fail(&mut self, failure: Failure, usage: Usage, times: Times) {
+    fn progress(&mut self, progress: Progress) {
+        if progress.running {
+            self.place.run();
+        }
+        self.sent |= progress.updates.iter().any(|update| *update != Update::Started);
+        self.ready.extend(progress.updates);
+        if let Some(verdict) = progress.verdict {
+            self.done(verdict);
+        }
+    }
+
+    /// An attempt held.
+    fn done(&mut self, verdict: Verdict) {
+        let Phase::Run(mut attempt) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
+        self.course.good();
+        self.receipt.verdict = verdict;
+        self.receipt.edits = std::mem::take(&mut attempt.edits);
+        self.note(&attempt, verdict, None);
+        let mut reasons = attempt.reasons().peekable();
+        while let Some((choice, reason)) = reasons.next() {
+            let receipt = reasons.peek().is_none().then(|| Box::new(self.receipt.clone()));
+            self.ready.push_back(Update::Finished { choice, reason, receipt });
+        }
+        self.ready.push_back(Update::Done { usage: self.usage });
+    }
+
+    /// An attempt failed: another one, or the end.
+    fn failed(&mut self, failure: Failure) {
+        let Phase::Run(mut attempt) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
+        attempt.settle();
+        let violated = failure.kind == FailureKind::ConstraintNotMet;
+        let outcome = if violated { Verdict::Violated } else { Verdict::Failed };
+        self.note(&attempt, outcome, Some(failure.message.clone()));
+        let ends = matches!(failure.kind, FailureKind::ShuttingDown) || Instant::now() >= self.deadline;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match self.course.after(&failure, attempt.written(), left) {
+            _ if ends || self.sent => self.give_up(failure),
+            Next::End => self.give_up(failure),
+            Next::Begin => self.phase = Phase::Begin,
+            Next::Wait(time) => self.phase = Phase::Wait(Instant::now() + time),
+        }
+    }
+
+    /// Nothing is left to try.
+    fn give_up(&mut self, failure: Failure) {
+        let mut failure = failure;
+        let final_word = [FailureKind::ShuttingDown, FailureKind::Constraint, FailureKind::Internal];
+        if self.course.violated && !final_word.contains(&failure.kind) && failure.code.as_deref() != Some(LATE) {
+            let tried = self.receipt.attempts.len();
+            let count = if tried == 1 { "the attempt".to_owned() } else { format!("none of {tried} attempts") };
+            let verb = if tried == 1 { "did not satisfy" } else { "satisfied" };
+            failure = Failure::new(
+                FailureKind::ConstraintNotMet,
+                format!("{count} {verb} the constraint; the last one: {}", failure.message),
+            );
+        }
         if failure.kind == FailureKind::Internal {
             tracing::error!(id = self.receipt.id, %failure, "an answer failed");
         }
+        self.phase = Phase::Ended;
         self.receipt.verdict = Verdict::Failed;
-        self.attempt(usage, times, Some(failure.message.clone()));
-        self.held = None;
-        self.events = None;
         self.ready.push_back(Update::Failed { failure, receipt: Some(Box::new(self.receipt.clone())) });
     }
 
-    fn attempt(&mut self, tokens: Usage, times: Times, error: Option<String>) {
-        self.receipt.soft = self.masking.as_ref().is_some_and(|program| program.is_soft());
-        let Receipt { backend, verdict, .. } = &self.receipt;
-        let attempt = Attempt { backend: backend.clone(), outcome: *verdict, times, tokens, error };
-        self.receipt.attempts.push(attempt);
+    /// Writes an attempt into the receipt.
+    fn note(&mut self, attempt: &Attempt, outcome: Verdict, error: Option<String>) {
+        self.receipt.soft = attempt.masking.as_ref().is_some_and(|program| program.is_soft());
+        let tokens = attempt.usage;
+        let known = tokens != Usage::default();
+        let priced = || self.course.deployment().prices.filter(|_| known).map(|prices| prices.cost(tokens));
+        let cost = attempt.cost.or_else(priced);
+        // Where nothing was counted, four bytes are taken for a token.
+        let spent = if known { u64::from(tokens.prompt_tokens + tokens.completion_tokens) } else { attempt.bytes / 4 };
+        self.course.spend(spent, cost);
+        self.usage += tokens;
+        if let Some(cost) = cost {
+            *self.receipt.cost.get_or_insert(0.0) += cost;
+        }
+        self.receipt.attempts.push(inference::Attempt {
+            backend: attempt.backend.clone(),
+            provider: attempt.provider,
+            method: attempt.way.method,
+            outcome,
+            times: attempt.times,
+            tokens,
+            cost,
+            not_told: attempt.way.not_told.to_vec(),
+            error,
+        });
+    }
+}
+
+const LATE: &str = "timeout";
+
+async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
+    let Some(stop) = stop else { return pending().await };
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        pending::<()>().await; // the gateway is gone; the backend's channel says the rest
     }
 }
 
@@ -211,15 +303,7 @@ pub(super) fn going_down() -> Failure {
     Failure::new(FailureKind::ShuttingDown, "the server is going down")
 }
 
-fn ours(message: &str) -> Failure {
-    Failure::new(FailureKind::Internal, message)
-}
-
-fn outgrown(overrun: &Overrun) -> Failure {
-    let message = format!("the answer cannot be judged within the limits of its constraint: {overrun}");
-    Failure::new(FailureKind::Constraint, message).coded("constraint_too_large")
-}
-
-fn broken() -> Failure {
-    ours("the answer does not satisfy its constraint; this is a defect of the server, and the answer was withheld")
+fn late_answer(limit: Duration) -> Failure {
+    let message = format!("the answer was not finished within {} seconds", limit.as_secs());
+    Failure::new(FailureKind::Timeout, message).coded(LATE)
 }

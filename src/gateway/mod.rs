@@ -2,13 +2,17 @@
 //!
 //! Nouns: a [`Gateway`] knows the backends and compiles constraints (a bounded cache, by content); an [`Answer`] is one
 //! request under way, read step by step as [`Update`](crate::inference::Update)s; its [`Receipt`] says how it was
-//! obtained.
+//! obtained. A [`Route`] is a public name with the deployments behind it; a `Course` is what is tried for one request; a
+//! `Judge` decides on text that was not masked.
 //!
 //! Invariants:
 //! - a constraint is compiled, or refused, before a backend is touched;
 //! - text is judged a second time on its way out, by a fresh matcher that knows nothing of tokens and takes any key
 //!   order and whitespace: no byte leaves that does not begin a valid answer, and no choice ends with `stop` unless its
-//!   text is accepted. A disagreement is our fault and ends the answer with a failure;
+//!   text is accepted. For a masked answer a disagreement is our fault and ends it with a failure; any other attempt has
+//!   then failed, and what is left is tried: the same deployment told what was wrong, then the next one;
+//! - once a byte was sent, no other attempt is made: what was sent cannot be taken back;
+//! - what a provider cut (`length`) is never healed;
 //! - dropping an [`Answer`] drops the backend's channel, which frees what it holds;
 //! - an answer ends exactly once, with `Done` or `Failed`: after the time limit, and when the server goes down, too.
 //!
@@ -21,20 +25,33 @@
 //! [`Receipt`]: crate::inference::Receipt
 
 mod answer;
+mod attempt;
+mod choice;
+mod course;
+mod judge;
 mod load;
 mod programs;
+mod standards;
+mod unwrap;
+mod words;
 
 pub use answer::Answer;
 pub use load::Load;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::RandomState,
+    sync::{Arc, Mutex, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Backend, Job},
+    backend::Backend,
     inference::{Documents, Failure, FailureKind, ModelInfo, Prompt, Request},
+    route::{Deployment, Health, Policy},
 };
+use course::Course;
 use programs::Programs;
 
 /// What one request may take.
@@ -67,10 +84,44 @@ impl Default for Limits {
     }
 }
 
-/// The backends, and all that requests share.
-pub struct Gateway {
+/// A public name, and the deployments behind it.
+pub struct Route {
+    name: String,
+    deployments: Vec<Deployment>,
+    /// One for each deployment.
     backends: Vec<Arc<dyn Backend>>,
-    programs: Programs,
+    policy: Policy,
+    health: Mutex<Health>,
+    dice: RandomState,
+    drawn: AtomicU64,
+}
+
+impl Route {
+    pub fn new(name: impl Into<String>, policy: Policy, deployments: Vec<(Deployment, Arc<dyn Backend>)>) -> Self {
+        let (deployments, backends): (Vec<_>, Vec<_>) = deployments.into_iter().unzip();
+        let health = Mutex::new(Health::new(deployments.len(), policy.breaker));
+        let (dice, drawn) = (RandomState::new(), AtomicU64::new(0));
+        Self { name: name.into(), deployments, backends, policy, health, dice, drawn }
+    }
+
+    fn model(&self) -> ModelInfo {
+        let first = self.backends.first().and_then(|backend| backend.models().into_iter().next());
+        let unknown = || ModelInfo {
+            id: String::new(),
+            created: 0,
+            owned_by: "espalier".to_owned(),
+            context_length: 0,
+            vocabulary_size: 0,
+            path: None,
+        };
+        ModelInfo { id: self.name.clone(), ..first.unwrap_or_else(unknown) }
+    }
+}
+
+/// The routes, and all that requests share.
+pub struct Gateway {
+    routes: Vec<Arc<Route>>,
+    programs: Arc<Programs>,
     limits: Limits,
     load: Arc<Load>,
     /// Becomes true when running answers shall end.
@@ -78,20 +129,37 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// With a route for each model of each backend, under its own name.
     pub fn new(backends: Vec<Arc<dyn Backend>>, limits: Limits) -> Self {
-        let programs = Programs::new(&limits);
-        Self { backends, programs, limits, load: Arc::default(), stop: watch::Sender::new(false) }
+        let mut routes = Vec::new();
+        for backend in backends {
+            for model in backend.models() {
+                let deployment = Deployment::new(model.id.clone());
+                let policy = Policy { attempts: 1, ..Policy::default() };
+                routes.push(Arc::new(Route::new(model.id, policy, vec![(deployment, backend.clone())])));
+            }
+        }
+        let programs = Arc::new(Programs::new(&limits));
+        Self { routes, programs, limits, load: Arc::default(), stop: watch::Sender::new(false) }
+    }
+
+    /// With more routes.
+    pub fn with_routes(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
+        self.routes.extend(routes.into_iter().map(Arc::new));
+        self
     }
 
     /// With documents that every request's schema may refer to; what a request brings itself comes first.
     pub fn with_documents(mut self, documents: Documents) -> Self {
-        self.programs.documents = documents;
+        if let Some(programs) = Arc::get_mut(&mut self.programs) {
+            programs.documents = documents;
+        }
         self
     }
 
-    /// All models, in the order of the backends.
+    /// All models, in the order of the routes.
     pub fn models(&self) -> Vec<ModelInfo> {
-        self.backends.iter().flat_map(|backend| backend.models()).collect()
+        self.routes.iter().map(|route| route.model()).collect()
     }
 
     /// Requests waiting and sequences running.
@@ -107,7 +175,7 @@ impl Gateway {
     /// As [`Gateway::stop`], and blocks until no backend works any more (at most one forward pass of each).
     pub fn close(&self) {
         self.stop();
-        self.backends.iter().for_each(|backend| backend.close());
+        self.routes.iter().flat_map(|route| &route.backends).for_each(|backend| backend.close());
     }
 
     /// Starts to answer.
@@ -118,45 +186,35 @@ impl Gateway {
         if *self.stop.borrow() {
             return Err(answer::going_down());
         }
-        let (backend, model) = self.find(&request.model)?;
-        request.model = model.id.clone();
-        check_tokens(&request, &model)?;
-        let programs = match &request.constraint {
-            None => None,
-            Some(constraint) => {
-                let Some(engine) = backend.engine() else {
-                    let message = format!("the backend of {} cannot enforce a constraint", model.id);
-                    return Err(Failure::new(FailureKind::Constraint, message));
-                };
-                Some(self.programs.get(engine, constraint, request.policy).await?)
-            }
-        };
+        let route = self.find(&request.model)?.clone();
+        request.model.clone_from(&route.name);
+        check_tokens(&request, &route.model())?;
+        let request = Arc::new(request);
+        let course = Course::new(route, request.clone())?;
+        let standards = self.programs.tools(&request).await?;
+        // The first deployment's own form of the constraint, too: what is refused is refused before anything starts.
+        self.programs.pair_for(&course, &request).await?;
         let Some(place) = self.load.enter(self.limits.queue, request.output.choices) else {
             let message = format!("{} requests are waiting already; try again later", self.limits.queue);
             return Err(Failure::new(FailureKind::Overloaded, message));
         };
-        let request = Arc::new(request);
-        let program = programs.as_ref().map(|pair| pair.masking.clone());
-        let events = backend.start(Job { request: request.clone(), program })?;
-        Ok(Answer::new(&request, programs, events, place, self.stop.subscribe(), self.limits.answer))
+        let answer = Answer::new(&request, course, standards, self.programs.clone(), place);
+        answer.begun(self.stop.subscribe(), self.limits.answer).await
     }
 
-    fn find(&self, name: &str) -> Result<(&Arc<dyn Backend>, ModelInfo), Failure> {
-        let mut all: Vec<_> = self
-            .backends
-            .iter()
-            .flat_map(|backend| backend.models().into_iter().map(move |model| (backend, model)))
-            .collect();
+    fn find(&self, name: &str) -> Result<&Arc<Route>, Failure> {
         if name.is_empty() {
-            return match (all.pop(), all.is_empty()) {
-                (Some(only), true) => Ok(only),
+            return match &self.routes[..] {
+                [only] => Ok(only),
                 _ => Err(Failure::new(FailureKind::BadRequest, "missing required parameter: model")
                     .about("model")
                     .coded("missing_required_parameter")),
             };
         }
-        let known = all.iter().map(|(_, model)| model.id.as_str()).collect::<Vec<_>>().join(", ");
-        all.into_iter().find(|(_, model)| model.id == name).ok_or_else(|| unknown_model(name, &known))
+        self.routes.iter().find(|route| route.name == name).ok_or_else(|| {
+            let known = self.routes.iter().map(|route| route.name.as_str()).collect::<Vec<_>>().join(", ");
+            unknown_model(name, &known)
+        })
     }
 
     /// A model by its name.
@@ -164,7 +222,7 @@ impl Gateway {
     /// # Errors
     /// Unknown models.
     pub fn model(&self, name: &str) -> Result<ModelInfo, Failure> {
-        self.find(name).map(|(_, model)| model)
+        self.find(name).map(|route| route.model())
     }
 }
 
@@ -175,7 +233,8 @@ fn unknown_model(name: &str, known: &str) -> Failure {
 
 /// Token ids that callers send must be the model's.
 fn check_tokens(request: &Request, model: &ModelInfo) -> Result<(), Failure> {
-    let beyond = |token: &u32| *token >= model.vocabulary_size;
+    // Without a vocabulary there is nothing to check against: ids are then the provider's business.
+    let beyond = |token: &u32| model.vocabulary_size > 0 && *token >= model.vocabulary_size;
     let bad = |param: &str, token: u32| {
         let message = format!("{param}: {token} is not a token of {}, which has {}", model.id, model.vocabulary_size);
         Err(Failure::new(FailureKind::BadRequest, message).about(param).coded("invalid_value"))

@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
+use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::Limits;
@@ -22,6 +23,8 @@ pub(super) struct Pair {
     pub masking: Arc<Program>,
     /// With the policy made lenient: what judges the text.
     pub judging: Arc<Program>,
+    /// The beginning of the SHA-256 of its text.
+    pub digest: Arc<str>,
 }
 
 /// A bounded cache of compiled constraints; the one that was not used for longest goes first.
@@ -35,6 +38,8 @@ pub(super) struct Programs {
     time: Duration,
     /// What every schema may refer to.
     pub documents: Documents,
+    /// For text of which no vocabulary is known.
+    pub(super) bytes: OnceLock<Arc<Engine>>,
 }
 
 /// The engine's address stands for its vocabulary: entries keep their engine alive, so that it is not given out again.
@@ -59,6 +64,7 @@ impl Programs {
             constraint_bytes: limits.constraint_bytes,
             time: limits.compile,
             documents: Documents::default(),
+            bytes: OnceLock::new(),
         }
     }
 
@@ -106,7 +112,7 @@ impl Programs {
                 };
                 // Given back when the work ends, not when its caller loses patience.
                 drop(permit);
-                Ok(Pair { masking, judging })
+                Ok(Pair { masking, judging, digest: digest(&constraint) })
             };
             tokio::task::spawn_blocking(compile).await
         };
@@ -172,6 +178,15 @@ fn size(constraint: &Constraint) -> usize {
         Constraint::JsonObject => 0,
         Constraint::JsonSchema(schema) => schema.size(),
     }
+}
+
+fn digest(constraint: &Constraint) -> Arc<str> {
+    let text = match constraint {
+        Constraint::JsonObject => "json_object",
+        Constraint::JsonSchema(schema) => &schema.text,
+    };
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}")).into()
 }
 
 fn refusal(diagnostic: &Diagnostic) -> Failure {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Failure, FinishReason, Times, TokenLogprob, Usage};
+use super::{CallPiece, Failure, FinishReason, Times, TokenLogprob, Usage};
 
 /// How an answer was held to its constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -10,6 +10,12 @@ use super::{Failure, FinishReason, Times, TokenLogprob, Usage};
 pub enum Method {
     /// Tokens that lead to no valid answer were never sampled.
     Masked,
+    /// The provider's own structured mode, with the schema rewritten into what it takes; checked here as asked.
+    Native,
+    /// The answer was asked for as the arguments of a tool, and checked here.
+    ForcedTool,
+    /// The schema stood in the prompt, and the answer was checked here.
+    Prompted,
     /// There was no constraint.
     Free,
 }
@@ -24,17 +30,61 @@ pub enum Verdict {
     Truncated,
     /// Nothing was demanded.
     Unconstrained,
+    /// The model declined to answer.
+    Refused,
+    /// The provider cut the answer for what it says: its text is the beginning of a valid answer.
+    Filtered,
+    /// The text breaks the constraint.
+    Violated,
     /// No answer came of it.
     Failed,
+}
+
+impl Method {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Masked => "masked",
+            Self::Native => "native",
+            Self::ForcedTool => "forced_tool",
+            Self::Prompted => "prompted",
+            Self::Free => "free",
+        }
+    }
+}
+
+impl Verdict {
+    /// As it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Satisfied => "satisfied",
+            Self::Truncated => "truncated",
+            Self::Unconstrained => "unconstrained",
+            Self::Refused => "refused",
+            Self::Filtered => "filtered",
+            Self::Violated => "violated",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// One try at an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attempt {
     pub backend: String,
+    /// The kind of provider; left out for local models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<&'static str>,
+    pub method: Method,
     pub outcome: Verdict,
     pub times: Times,
     pub tokens: Usage,
+    /// Money, where prices are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// Parts of the schema (JSON pointers) that the provider was not told; they were checked here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_told: Vec<String>,
     /// Why it failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -59,6 +109,12 @@ pub struct Receipt {
     pub attempts: Vec<Attempt>,
     pub edits: Vec<Edit>,
     pub verdict: Verdict,
+    /// Money over all attempts, where prices are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// The beginning of the SHA-256 of the constraint's text, the same for equal constraints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<String>,
     /// Places in the constraint (JSON pointers) that demand nothing and were read as annotations.
     pub annotations: Vec<String>,
     /// Whether some beginnings can still be completed was assumed, since finding out would have taken too long: the
@@ -77,6 +133,16 @@ pub enum Update {
         choice: u32,
         text: String,
         logprobs: Vec<TokenLogprob>,
+    },
+    /// A piece of a tool call.
+    Call {
+        choice: u32,
+        piece: CallPiece,
+    },
+    /// More of the words with which the model declines.
+    Refusal {
+        choice: u32,
+        text: String,
     },
     /// A choice ended. The receipt comes with the last one.
     Finished {

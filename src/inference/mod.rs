@@ -4,21 +4,35 @@
 //! wrong and whose fault it is. Nothing here does anything.
 
 mod answer;
+mod failure;
+mod tools;
 
 pub use answer::{Attempt, Edit, Method, Receipt, Update, Verdict};
+pub use failure::{Failure, FailureKind};
+pub use tools::{CallPiece, Tool, ToolCall, ToolChoice, Tools};
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-pub use crate::frontend::{Constraint, Documents, Formats, KeyOrder, Policy, Whitespace};
+pub use crate::frontend::{Constraint, Documents, Formats, JsonSchema, KeyOrder, Policy, Whitespace};
 
 /// Who speaks. Roles that a model's template does not know are the template's business.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     pub role: String,
     pub content: String,
     pub name: Option<String>,
+    /// What the assistant called in this turn.
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that a message of the role `tool` answers.
+    pub tool_call_id: Option<String>,
+}
+
+impl Message {
+    pub fn new(role: &str, content: impl Into<String>) -> Self {
+        Self { role: role.to_owned(), content: content.into(), ..Self::default() }
+    }
 }
 
 /// What the model continues.
@@ -71,6 +85,26 @@ impl Default for Sampling {
     }
 }
 
+impl Sampling {
+    /// Names, values and defaults of the parameters that not every provider knows.
+    pub fn extras(&self) -> [(&'static str, f32, f32); 4] {
+        [
+            ("min_p", self.min_p, 0.0),
+            ("presence_penalty", self.presence_penalty, 0.0),
+            ("frequency_penalty", self.frequency_penalty, 0.0),
+            ("repetition_penalty", self.repeat_penalty, 1.0),
+        ]
+    }
+
+    /// Of the parameters that not every provider knows, those that are set.
+    pub fn set_extras(&self) -> Vec<&'static str> {
+        let numbers = self.extras().into_iter().filter(|(_, value, default)| value != default).map(|(name, ..)| name);
+        let rest =
+            [("top_k", self.top_k != 0), ("logit_bias", !self.logit_bias.is_empty()), ("seed", self.seed.is_some())];
+        numbers.chain(rest.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)).collect()
+    }
+}
+
 /// Where an answer stops, and what is told about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
@@ -97,6 +131,23 @@ pub struct Request {
     pub policy: Policy,
     pub sampling: Sampling,
     pub output: Output,
+    pub tools: Tools,
+    pub delivery: Delivery,
+    /// Most attempts, where the caller sets it.
+    pub max_attempts: Option<u32>,
+}
+
+/// When text is handed to the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// In one piece, at the end.
+    #[default]
+    Whole,
+    /// As it comes, as far as it begins a valid answer. What was sent cannot be taken back, so an attempt that fails then
+    /// can only be continued.
+    Strict,
+    /// As a stream, and not before the whole answer is known to be valid.
+    Buffered,
 }
 
 /// Why a choice ended.
@@ -106,6 +157,10 @@ pub enum FinishReason {
     Stop,
     /// `max_tokens` or the context is used up.
     Length,
+    /// The model called tools and waits for what they say.
+    ToolCalls,
+    /// The provider cut the answer for what it says.
+    ContentFilter,
 }
 
 /// A token with the logarithm of its probability in the model's raw distribution.
@@ -127,6 +182,23 @@ pub struct Usage {
     pub cached_tokens: u32,
     /// Of the completion's tokens, those that were forced by the constraint and not sampled.
     pub forced_tokens: u32,
+    /// Of the completion's tokens, those that the model thought with before it answered.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reasoning_tokens: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        self.forced_tokens = self.forced_tokens.saturating_add(other.forced_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
+    }
 }
 
 /// What a backend says while it answers. A stream ends with one [`Event::Done`] or one [`Event::Failed`].
@@ -142,9 +214,24 @@ pub enum Event {
         text: String,
         logprobs: Vec<TokenLogprob>,
     },
+    /// A piece of a tool call. Calls of a choice come one after the other or interleaved, told apart by their index.
+    Call {
+        choice: u32,
+        piece: CallPiece,
+    },
+    /// The model declines, in these words.
+    Refusal {
+        choice: u32,
+        text: String,
+    },
     Finished {
         choice: u32,
         reason: FinishReason,
+    },
+    /// What was spent so far, and what it cost, where the provider says so. It may come at any time, and again.
+    Spent {
+        usage: Usage,
+        cost: Option<f64>,
     },
     Done {
         usage: Usage,
@@ -163,57 +250,6 @@ pub struct Times {
     pub mask_us: u64,
 }
 
-/// Whose fault a failure is decides what the caller sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The request cannot be answered as it stands.
-    BadRequest,
-    UnknownModel,
-    /// The prompt does not fit the model's context.
-    ContextLength,
-    /// The constraint is refused; see the diagnostic in the message.
-    Constraint,
-    /// Every attempt was made and none satisfied the constraint.
-    ConstraintNotMet,
-    /// Too much to do; later it may go.
-    Overloaded,
-    /// The server is going down.
-    ShuttingDown,
-    Timeout,
-    /// Our fault.
-    Internal,
-}
-
-/// What went wrong, in words for the caller.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    pub kind: FailureKind,
-    pub message: String,
-    /// The request's field that it is about, if any.
-    pub param: Option<String>,
-    /// A machine-readable code that is finer than the kind, if any.
-    pub code: Option<String>,
-}
-
-impl Failure {
-    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, code: None }
-    }
-
-    /// The same, about one field of the request.
-    pub fn about(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
-        self
-    }
-
-    /// The same, with a machine-readable code.
-    pub fn coded(mut self, code: &str) -> Self {
-        self.code = Some(code.to_owned());
-        self
-    }
-}
-
 /// A model that a backend can answer with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelInfo {
@@ -221,7 +257,31 @@ pub struct ModelInfo {
     /// Unix seconds.
     pub created: u64,
     pub owned_by: String,
+    /// 0 where it is not known.
     pub context_length: u32,
+    /// 0 where it is not known.
     pub vocabulary_size: u32,
     pub path: Option<Arc<str>>,
+}
+
+/// How long to wait for a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// From the request to its first text, or to its whole answer if it is not streamed.
+    pub first_token: Duration,
+    /// Of silence within a stream.
+    pub between_tokens: Duration,
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_token: Duration::from_secs(60),
+            between_tokens: Duration::from_secs(30),
+            total: Duration::from_secs(300),
+        }
+    }
 }

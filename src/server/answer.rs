@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{App, HttpError, body, router::json};
 use crate::{
     gateway::Answer,
-    inference::{Failure, FailureKind, Method, Update, Verdict},
+    inference::{Failure, FailureKind, Method, Receipt, Update},
     wire::{
         openai::{Call, Dialect, ErrorBody, Head, Whole},
         sse,
@@ -77,13 +77,19 @@ impl Run {
                 self.first = true;
                 self.app.metrics.first_token(seconds);
             }
-            Update::Finished { receipt: Some(receipt), .. } if receipt.method == Method::Masked => {
-                self.app.metrics.masked(receipt);
-            }
+            Update::Finished { receipt: Some(receipt), .. } => self.count(receipt),
+            Update::Failed { receipt: Some(receipt), .. } => self.count(receipt),
             Update::Done { usage } => self.app.metrics.answered(*usage, seconds),
             _ => {}
         }
         Some(update)
+    }
+
+    fn count(&self, receipt: &Receipt) {
+        if receipt.method == Method::Masked {
+            self.app.metrics.masked(receipt);
+        }
+        self.app.metrics.attempts(receipt);
     }
 }
 
@@ -96,9 +102,9 @@ async fn whole<D: Dialect>(mut run: Run, head: Head, choices: u32, logprobs: boo
     let headers = response.headers_mut();
     name(headers, &head.id);
     if let Some(receipt) = &whole.receipt {
-        headers.insert(HeaderName::from_static("x-espalier-method"), HeaderValue::from_static(method(receipt.method)));
+        headers.insert(HeaderName::from_static("x-espalier-method"), HeaderValue::from_static(receipt.method.as_str()));
         headers
-            .insert(HeaderName::from_static("x-espalier-verdict"), HeaderValue::from_static(verdict(receipt.verdict)));
+            .insert(HeaderName::from_static("x-espalier-verdict"), HeaderValue::from_static(receipt.verdict.as_str()));
     }
     Ok(response)
 }
@@ -164,6 +170,8 @@ impl Writer {
                 let tokens = logprobs.then_some((&*tokens, offset));
                 sse::event(&D::delta(head, choice, &text, tokens, *include_usage))
             }
+            Update::Call { choice, piece } => sse::event(&D::call(head, choice, &piece, *include_usage)),
+            Update::Refusal { choice, text } => sse::event(&D::refusal(head, choice, &text, *include_usage)),
             Update::Finished { choice, reason, receipt } => {
                 sse::event(&D::finish(head, choice, reason, receipt.as_deref(), *include_usage))
             }
@@ -181,20 +189,4 @@ fn name(headers: &mut HeaderMap, id: &str) {
     headers.insert(HeaderName::from_static("x-espalier-id"), id.clone());
     // What OpenAI's clients show as `_request_id`.
     headers.insert(HeaderName::from_static("x-request-id"), id);
-}
-
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::Masked => "masked",
-        Method::Free => "free",
-    }
-}
-
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Satisfied => "satisfied",
-        Verdict::Truncated => "truncated",
-        Verdict::Unconstrained => "unconstrained",
-        Verdict::Failed => "failed",
-    }
 }

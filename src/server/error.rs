@@ -70,6 +70,8 @@ fn status(kind: FailureKind) -> StatusCode {
         FailureKind::BadRequest | FailureKind::ContextLength | FailureKind::Constraint => StatusCode::BAD_REQUEST,
         FailureKind::UnknownModel => StatusCode::NOT_FOUND,
         FailureKind::ConstraintNotMet => StatusCode::UNPROCESSABLE_ENTITY,
+        FailureKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Upstream | FailureKind::Misconfigured | FailureKind::SchemaRefused => StatusCode::BAD_GATEWAY,
         FailureKind::Overloaded | FailureKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         FailureKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -89,8 +91,9 @@ impl IntoResponse for HttpError {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if self.failure.kind == FailureKind::Overloaded {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if matches!(self.failure.kind, FailureKind::Overloaded | FailureKind::RateLimited) {
+            let seconds = self.failure.retry_after.map_or(1, |time| time.as_secs_f64().ceil().max(1.0) as u64);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,5 +1,10 @@
 //! What an operator watches, in Prometheus' text format.
 
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
@@ -24,7 +29,12 @@ pub struct Metrics {
     mask: Histogram,
     waiting: Gauge,
     sequences: Gauge,
+    /// Constraints that have a label of their own.
+    constraints: Mutex<HashSet<String>>,
 }
+
+/// Constraints that get a label of their own; all others share one, so that no caller can fill the memory.
+const MOST_CONSTRAINTS: usize = 200;
 
 impl Metrics {
     pub fn new() -> Self {
@@ -43,6 +53,9 @@ impl Metrics {
             recorder.register_histogram(&Key::from_static_name(name), &METADATA)
         };
         recorder.describe_counter(REQUESTS.into(), None, "Requests by route and status".into());
+        let what = "Attempts by deployment, kind of provider, method, outcome and constraint";
+        recorder.describe_counter(ATTEMPTS.into(), None, what.into());
+        recorder.describe_counter(EDITS.into(), None, "Changes made to answers, by deployment and constraint".into());
         Self {
             prompt_tokens: counter("espalier_prompt_tokens_total", "Tokens read"),
             completion_tokens: counter("espalier_completion_tokens_total", "Tokens written"),
@@ -52,6 +65,7 @@ impl Metrics {
             mask: histogram("espalier_mask_seconds", "Time for masks, by answer"),
             waiting: gauge("espalier_requests_waiting", "Requests whose prompt was not read yet"),
             sequences: gauge("espalier_sequences_running", "Choices that are being written"),
+            constraints: Mutex::default(),
             recorder,
         }
     }
@@ -77,6 +91,38 @@ impl Metrics {
         self.mask.record(mask_us as f64 / 1e6);
     }
 
+    /// Every attempt behind an answer, and what was changed in it.
+    pub(super) fn attempts(&self, receipt: &Receipt) {
+        let constraint = self.constraint_label(receipt.constraint.as_deref());
+        let count = |name: &'static str, labels: Vec<Label>, by: u64| {
+            self.recorder.register_counter(&Key::from_parts(name, labels), &METADATA).increment(by);
+        };
+        for attempt in &receipt.attempts {
+            let labels = vec![
+                Label::new("backend", attempt.backend.clone()),
+                Label::new("provider", attempt.provider.unwrap_or("local")),
+                Label::new("method", attempt.method.as_str()),
+                Label::new("outcome", attempt.outcome.as_str()),
+                Label::new("constraint", constraint.clone()),
+            ];
+            count(ATTEMPTS, labels, 1);
+        }
+        if let (Some(last), false) = (receipt.attempts.last(), receipt.edits.is_empty()) {
+            let labels =
+                vec![Label::new("backend", last.backend.clone()), Label::new("constraint", constraint.clone())];
+            count(EDITS, labels, receipt.edits.len() as u64);
+        }
+    }
+
+    fn constraint_label(&self, constraint: Option<&str>) -> String {
+        let Some(constraint) = constraint else { return "none".to_owned() };
+        let mut known = self.constraints.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(constraint) || (known.len() < MOST_CONSTRAINTS && known.insert(constraint.to_owned())) {
+            return constraint.to_owned();
+        }
+        "other".to_owned()
+    }
+
     pub(super) fn render(&self, load: &Load) -> String {
         self.waiting.set(load.waiting() as f64);
         self.sequences.set(load.sequences() as f64);
@@ -87,6 +133,8 @@ impl Metrics {
     }
 }
 
+const ATTEMPTS: &str = "espalier_attempts_total";
+const EDITS: &str = "espalier_edits_total";
 const REQUESTS: &str = "espalier_requests_total";
 
 impl Default for Metrics {

@@ -36,6 +36,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Reads an object that stands in a list.
+    ///
+    /// # Errors
+    /// What is not an object, or has a field twice.
+    pub fn of_item(path: String, raw: &'a RawValue) -> Result<Self, Failure> {
+        Self::of_value(path, raw)
+    }
+
     fn of_value(path: String, raw: &'a RawValue) -> Result<Self, Failure> {
         match serde_json::from_str::<Pairs>(raw.get()) {
             Ok(Pairs(fields)) => Self::checked(path, fields),

@@ -15,8 +15,14 @@
 //! Why no derived structs for whole requests: flattened or untagged serde types lose the exact text of numbers, one
 //! struct for all of a request has fifty fields, and errors shall name the field in plain words.
 
+pub mod anthropic;
+pub mod bedrock;
 mod fields;
+pub mod gemini;
+pub mod lower;
+pub mod ollama;
 pub mod openai;
+pub mod responses;
 pub mod sse;
 
 pub use fields::Fields;

@@ -1,5 +1,7 @@
 //! Tests that need more than one room, or a judge from outside.
 
+#[cfg(feature = "providers")]
+mod cloud;
 mod formats;
 mod home;
 mod masks;

@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn message(role: &str, content: &str) -> Message {
-        Message { role: role.into(), content: content.into(), name: None }
+        Message::new(role, content)
     }
 
     fn text(pieces: &[Piece]) -> String {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::*;
 use crate::{
     frontend::{Constraint, Policy},
-    inference::{FinishReason, Message, Output, Prompt, Request, Sampling, TokenLogprob, Usage},
+    inference::{Delivery, FinishReason, Message, Output, Prompt, Request, Sampling, TokenLogprob, Tools, Usage},
 };
 
 fn model_file() -> Option<PathBuf> {
@@ -52,6 +52,9 @@ fn request(prompt: Prompt) -> Request {
         policy: Policy::default(),
         sampling: Sampling { seed: Some(7), ..Sampling::default() },
         output: Output { max_tokens: Some(24), choices: 1, ..Output::default() },
+        tools: Tools::default(),
+        delivery: Delivery::default(),
+        max_attempts: None,
     }
 }
 
@@ -60,7 +63,7 @@ fn text(prompt: &str) -> Request {
 }
 
 fn start(backend: &LlamaBackend, request: Request) -> UnboundedReceiver<Event> {
-    backend.start(Job { request: Arc::new(request), program: None }).expect("starts")
+    backend.start(Job::new(Arc::new(request), None)).expect("starts")
 }
 
 /// All that came back for one request.
@@ -144,7 +147,7 @@ fn the_chat_template_is_the_models() {
     let tokenizer = Tokenizer::new(native.clone(), backend.engine.vocabulary().clone());
     let template = chat_template(&native, &tokenizer);
     assert_eq!(template.origin(), TemplateOrigin::Model);
-    let message = |role: &str, content: &str| Message { role: role.into(), content: content.into(), name: None };
+    let message = |role: &str, content: &str| Message::new(role, content);
     // As transformers' `apply_chat_template(messages, tokenize=False, add_generation_prompt=True)` prints it.
     let expected = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n\
                     <|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>\n<|im_start|>user\nA <b> & 'c'\
@@ -256,7 +259,7 @@ fn an_abandoned_request_frees_its_sequence() {
     let mut first = start(&backend, long());
     assert!(matches!(first.blocking_recv(), Some(Event::Started { .. })));
     let queued = start(&backend, text("Next:"));
-    let refused = backend.start(Job { request: Arc::new(text("Third:")), program: None });
+    let refused = backend.start(Job::new(Arc::new(text("Third:")), None));
     assert_eq!(refused.expect_err("the queue is full").kind, FailureKind::Overloaded);
     drop(first);
     let begun = Instant::now();
@@ -367,7 +370,7 @@ fn shutdown_lets_running_answers_finish_or_fails_them() {
     let running = start(&backend, text("Once"));
     backend.shutdown(Duration::from_secs(60));
     assert_eq!(collect(running).failure, None);
-    let refused = backend.start(Job { request: Arc::new(text("Again")), program: None });
+    let refused = backend.start(Job::new(Arc::new(text("Again")), None));
     assert_eq!(refused.expect_err("it is closed").kind, FailureKind::ShuttingDown);
     let backend = LlamaBackend::load(&path, options()).expect("loads again");
     let sampling = Sampling { logit_bias: ends(&backend), ..Sampling::default() };
@@ -385,7 +388,7 @@ fn constrained(backend: &LlamaBackend, schema: &str, request: Request) -> Unboun
     let constraint = Constraint::JsonSchema(schema.into());
     let program = backend.engine.compile(&constraint, Policy::default()).expect("compiles");
     let request = Request { constraint: Some(constraint), ..request };
-    backend.start(Job { request: Arc::new(request), program: Some(program) }).expect("starts")
+    backend.start(Job::new(Arc::new(request), Some(program))).expect("starts")
 }
 
 fn valid(schema: &str, text: &str) -> bool {
@@ -394,7 +397,7 @@ fn valid(schema: &str, text: &str) -> bool {
 }
 
 fn in_chat(output: Output) -> Request {
-    let message = Message { role: "user".into(), content: "Describe a customer in JSON.".into(), name: None };
+    let message = Message::new("user", "Describe a customer in JSON.");
     Request { output, ..request(Prompt::Chat(vec![message])) }
 }
 

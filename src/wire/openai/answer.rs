@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::inference::{Failure, FinishReason, Receipt, TokenLogprob, Update, Usage};
+use crate::inference::{CallPiece, Failure, FinishReason, Receipt, TokenLogprob, Update, Usage};
 
 /// An answer gathered in one piece.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub struct Whole {
 #[derive(Debug, Default)]
 pub struct Choice {
     pub text: String,
+    /// The words with which the model declined.
+    pub refusal: Option<String>,
+    /// Each with its index, id, name and all of its arguments.
+    pub calls: Vec<CallPiece>,
     /// Present iff they were asked for.
     pub logprobs: Option<Vec<TokenLogprob>>,
     pub reason: Option<FinishReason>,
@@ -44,6 +48,19 @@ impl Whole {
                     }
                 }
             }
+            Update::Refusal { choice, text } => {
+                if let Some(choice) = self.choices.get_mut(choice as usize) {
+                    choice.refusal.get_or_insert_default().push_str(&text);
+                }
+            }
+            Update::Call { choice, piece } => {
+                if let Some(choice) = self.choices.get_mut(choice as usize) {
+                    match choice.calls.iter_mut().find(|call| call.index == piece.index) {
+                        Some(call) => call.arguments.push_str(&piece.arguments),
+                        None => choice.calls.push(piece),
+                    }
+                }
+            }
             Update::Finished { choice, reason, receipt } => {
                 if let Some(choice) = self.choices.get_mut(choice as usize) {
                     choice.reason = Some(reason);
@@ -61,6 +78,8 @@ pub(super) fn reason(reason: FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
         FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
     }
 }
 
@@ -96,7 +115,7 @@ impl From<Usage> for WireUsage {
             total_tokens: usage.prompt_tokens + usage.completion_tokens,
             prompt_tokens_details: PromptDetails { cached_tokens: usage.cached_tokens, audio_tokens: 0 },
             completion_tokens_details: CompletionDetails {
-                reasoning_tokens: 0,
+                reasoning_tokens: usage.reasoning_tokens,
                 audio_tokens: 0,
                 accepted_prediction_tokens: 0,
                 rejected_prediction_tokens: 0,

@@ -6,17 +6,19 @@ use serde_json::value::RawValue;
 use super::{
     Call, Dialect, Head, Whole, WireUsage,
     answer::{ChatLogprobs, Choice, reason},
-    constraint, json, sampling,
+    constraint, json, sampling, tools,
 };
 use crate::{
-    inference::{Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Usage},
+    inference::{
+        CallPiece, Failure, FailureKind, FinishReason, Message, Prompt, Receipt, Request, TokenLogprob, Usage,
+    },
     wire::Fields,
 };
 
 /// The chat endpoint.
 pub struct Chat;
 
-const ROLES: &[&str] = &["system", "developer", "user", "assistant"];
+const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool"];
 const MOST_TOP_LOGPROBS: i64 = 20;
 
 #[derive(Deserialize)]
@@ -27,6 +29,7 @@ struct WireMessage<'a> {
     name: Option<String>,
     #[serde(borrow)]
     tool_calls: Option<&'a RawValue>,
+    tool_call_id: Option<String>,
     #[serde(borrow)]
     function_call: Option<&'a RawValue>,
 }
@@ -62,12 +65,15 @@ impl Dialect for Chat {
             policy: demand.policy,
             sampling: sampling::sampling(&fields)?,
             output,
+            tools: tools::read(&fields)?,
+            delivery: demand.delivery.of(stream),
+            max_attempts: demand.max_attempts,
         };
         Ok(Call { request, stream, include_usage, constraint_param: demand.param })
     }
 
     fn opening(head: &Head, choice: u32, usage_follows: bool) -> Option<String> {
-        let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None) };
+        let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), tool_calls: None };
         Some(chunk(head, choice, delta, None, None, None, usage_follows))
     }
 
@@ -78,9 +84,22 @@ impl Dialect for Chat {
         logprobs: Option<(&[TokenLogprob], usize)>,
         usage_follows: bool,
     ) -> String {
-        let delta = Delta { role: None, content: Some(text), refusal: None };
+        let delta = Delta { content: Some(text), ..Delta::default() };
         let logprobs = logprobs.map(|(tokens, _)| ChatLogprobs::new(tokens));
         chunk(head, choice, delta, logprobs, None, None, usage_follows)
+    }
+
+    fn call(head: &Head, choice: u32, piece: &CallPiece, usage_follows: bool) -> String {
+        let CallPiece { index, id, name, arguments } = piece;
+        let function = DeltaFunction { name: name.as_deref(), arguments };
+        let call = DeltaCall { index: *index, id: id.as_deref(), kind: id.as_ref().map(|_| "function"), function };
+        let delta = Delta { tool_calls: Some([call]), ..Delta::default() };
+        chunk(head, choice, delta, None, None, None, usage_follows)
+    }
+
+    fn refusal(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String {
+        let delta = Delta { refusal: Some(Some(text)), ..Delta::default() };
+        chunk(head, choice, delta, None, None, None, usage_follows)
     }
 
     fn finish(
@@ -90,7 +109,7 @@ impl Dialect for Chat {
         receipt: Option<&Receipt>,
         usage_follows: bool,
     ) -> String {
-        let delta = Delta { role: None, content: None, refusal: None };
+        let delta = Delta::default();
         chunk(head, choice, delta, None, Some(reason), receipt, usage_follows)
     }
 
@@ -125,13 +144,10 @@ pub(super) fn stream(fields: &Fields) -> Result<(bool, bool), Failure> {
 }
 
 fn refuse_what_is_not_built(fields: &Fields) -> Result<(), Failure> {
-    let unused =
-        ["tool_choice", "function_call"].iter().any(|name| fields.raw(name).is_some_and(|raw| raw.get() == "\"none\""));
-    for name in ["tools", "functions"] {
-        let empty = fields.read::<Vec<&RawValue>>(name)?.is_none_or(|list| list.is_empty());
-        if !empty && !unused {
-            return Err(not_built(fields, name));
-        }
+    let unused = fields.raw("function_call").is_some_and(|raw| raw.get() == "\"none\"");
+    let empty = fields.read::<Vec<&RawValue>>("functions")?.is_none_or(|list| list.is_empty());
+    if !empty && !unused {
+        return Err(not_built(fields, "functions"));
     }
     let modalities = fields.read::<Vec<String>>("modalities")?.unwrap_or_default();
     match modalities.iter().any(|modality| modality != "text") || fields.raw("audio").is_some() {
@@ -158,14 +174,16 @@ fn read_message(index: usize, message: WireMessage) -> Result<Message, Failure> 
         let path = format!("messages[{index}].{field}");
         Failure::new(FailureKind::BadRequest, format!("{path}: {what}")).about(path).coded(code)
     };
-    for (field, calls) in [("tool_calls", message.tool_calls), ("function_call", message.function_call)] {
-        if calls.is_some_and(|calls| calls.get() != "[]" && calls.get() != "null") {
-            return Err(bad(field, "unsupported_parameter", "tool calls are not supported by this version".into()));
-        }
+    if message.function_call.is_some_and(|call| call.get() != "null") {
+        return Err(bad("function_call", "unsupported_parameter", "calls stand in tool_calls".into()));
     }
     let role = &*message.role;
-    if ["tool", "function"].contains(&role) {
-        return Err(bad("role", "unsupported_value", format!("the role {role:?} is not supported by this version")));
+    let tool_calls = tools::calls(message.tool_calls).map_err(|(code, what)| bad("tool_calls", code, what))?;
+    if !tool_calls.is_empty() && role != "assistant" {
+        return Err(bad("tool_calls", "invalid_value", "only the assistant calls tools".into()));
+    }
+    if role == "tool" && message.tool_call_id.is_none() {
+        return Err(bad("tool_call_id", "missing_required_parameter", "is missing".into()));
     }
     if !ROLES.contains(&role) {
         return Err(bad("role", "invalid_value", format!("must be one of {}, not {role:?}", ROLES.join(", "))));
@@ -190,7 +208,7 @@ fn read_message(index: usize, message: WireMessage) -> Result<Message, Failure> 
         }
         Some(_) => return Err(bad("content", "invalid_type", "must be a string or a list of parts".into())),
     };
-    Ok(Message { role: message.role, content, name: message.name })
+    Ok(Message { role: message.role, content, name: message.name, tool_calls, tool_call_id: message.tool_call_id })
 }
 
 fn read_part(part: Part) -> Result<String, (&'static str, String)> {
@@ -229,16 +247,39 @@ struct WholeChoice<'a> {
 #[derive(Serialize)]
 struct Answer<'a> {
     role: &'static str,
-    content: &'a str,
+    /// Null beside a refusal, and beside calls without a text.
+    content: Option<&'a str>,
     refusal: Option<&'a str>,
     annotations: [(); 0],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WholeCall<'a>>,
+}
+
+#[derive(Serialize)]
+struct WholeCall<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: DeltaFunction<'a>,
 }
 
 impl<'a> WholeChoice<'a> {
     fn new(index: usize, choice: &'a Choice) -> Self {
+        let call = |call: &'a CallPiece| WholeCall {
+            id: call.id.as_deref().unwrap_or_default(),
+            kind: "function",
+            function: DeltaFunction { name: call.name.as_deref(), arguments: &call.arguments },
+        };
+        let silent = choice.text.is_empty() && (choice.refusal.is_some() || !choice.calls.is_empty());
         Self {
             index,
-            message: Answer { role: "assistant", content: &choice.text, refusal: None, annotations: [] },
+            message: Answer {
+                role: "assistant",
+                content: (!silent && choice.refusal.is_none()).then_some(&*choice.text),
+                refusal: choice.refusal.as_deref(),
+                annotations: [],
+                tool_calls: choice.calls.iter().map(call).collect(),
+            },
             logprobs: choice.logprobs.as_deref().map(ChatLogprobs::new),
             finish_reason: choice.reason.map(reason),
         }
@@ -268,7 +309,7 @@ struct ChunkChoice<'a> {
     finish_reason: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
@@ -277,6 +318,26 @@ struct Delta<'a> {
     /// `null` where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[DeltaCall<'a>; 1]>,
+}
+
+/// A piece of a call; id, type and name stand in the first one.
+#[derive(Serialize)]
+struct DeltaCall<'a> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    function: DeltaFunction<'a>,
+}
+
+#[derive(Serialize)]
+struct DeltaFunction<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
 }
 
 impl<'a> Chunk<'a> {

@@ -10,7 +10,7 @@ use super::{
     constraint, json, sampling,
 };
 use crate::{
-    inference::{Failure, FinishReason, Prompt, Receipt, Request, TokenLogprob, Usage},
+    inference::{CallPiece, Failure, FinishReason, Prompt, Receipt, Request, TokenLogprob, Tools, Usage},
     wire::Fields,
 };
 
@@ -47,6 +47,9 @@ impl Dialect for Completions {
             policy: demand.policy,
             sampling: sampling::sampling(&fields)?,
             output,
+            tools: Tools::default(),
+            delivery: demand.delivery.of(stream),
+            max_attempts: demand.max_attempts,
         };
         Ok(Call { request, stream, include_usage, constraint_param: demand.param })
     }
@@ -65,6 +68,16 @@ impl Dialect for Completions {
         let logprobs = logprobs.map(|(tokens, offset)| CompletionLogprobs::new(tokens, offset));
         let choice = WireChoice { text, index: choice, logprobs, finish_reason: None };
         json(&Completion::new(head, vec![choice], usage_follows.then_some(None), None))
+    }
+
+    /// The older endpoint has no tools.
+    fn call(head: &Head, choice: u32, _piece: &CallPiece, usage_follows: bool) -> String {
+        Self::delta(head, choice, "", None, usage_follows)
+    }
+
+    /// The older endpoint has one kind of text.
+    fn refusal(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String {
+        Self::delta(head, choice, text, None, usage_follows)
     }
 
     fn finish(head: &Head, choice: u32, end: FinishReason, receipt: Option<&Receipt>, usage_follows: bool) -> String {

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    inference::{Constraint, Documents, Failure, FailureKind, Formats, KeyOrder, Policy, Whitespace},
+    inference::{Constraint, Delivery, Documents, Failure, FailureKind, Formats, KeyOrder, Policy, Whitespace},
     wire::Fields,
 };
 
@@ -14,6 +14,27 @@ pub(super) struct Demand {
     pub policy: Policy,
     /// The field that the constraint came from.
     pub param: Option<String>,
+    pub delivery: StreamMode,
+    pub max_attempts: Option<u32>,
+}
+
+/// When a stream hands on what comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum StreamMode {
+    #[default]
+    Strict,
+    Buffered,
+}
+
+impl StreamMode {
+    /// Of an answer that is streamed, or is not.
+    pub fn of(self, stream: bool) -> Delivery {
+        match (stream, self) {
+            (false, _) => Delivery::Whole,
+            (true, Self::Strict) => Delivery::Strict,
+            (true, Self::Buffered) => Delivery::Buffered,
+        }
+    }
 }
 
 type Reader = fn(&Fields, &str) -> Result<Option<Constraint>, Failure>;
@@ -48,9 +69,9 @@ const OTHER_FORMS: &[(&str, &[&str])] = &[
     ("where", &["type", "where"]),
 ];
 
-/// Knobs of the `espalier` object that are planned; asking for one now is refused by name.
-const PLANNED_KNOBS: &[&str] = &["stream_mode", "max_attempts"];
-const KNOBS: &[&str] = &["key_order", "whitespace", "formats", "documents"];
+const KNOBS: &[&str] = &["key_order", "whitespace", "formats", "documents", "stream_mode", "max_attempts"];
+/// No request needs more attempts.
+const MOST_ATTEMPTS: i64 = 100;
 
 pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
     if let Some(name) = fields.names().find(|name| looks_like_a_constraint(name)) {
@@ -69,6 +90,12 @@ pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
         demand.param = Some((*name).to_owned());
     }
     let Some(knobs) = fields.object("espalier")? else { return Ok(demand) };
+    demand.max_attempts = knobs.integer("max_attempts", 1..=MOST_ATTEMPTS)?.map(|most| most as u32);
+    demand.delivery = match knobs.string("stream_mode")?.as_deref() {
+        None | Some("strict") => StreamMode::Strict,
+        Some("buffered") => StreamMode::Buffered,
+        Some(_) => return Err(knobs.invalid("stream_mode", "must be \"strict\" or \"buffered\"")),
+    };
     if let Some(documents) = documents(&knobs)? {
         match &mut demand.constraint {
             Some(Constraint::JsonSchema(schema)) => schema.documents = documents,
@@ -211,9 +238,6 @@ fn policy(fields: &Fields) -> Result<Policy, Failure> {
         None => false,
     };
     let Some(knobs) = fields.object("espalier")? else { return Ok(policy) };
-    if let Some(knob) = knobs.names().find(|name| PLANNED_KNOBS.contains(name)) {
-        return Err(knobs.invalid(knob, "this version has no such knob yet").coded("unsupported_parameter"));
-    }
     knobs.only(KNOBS)?;
     policy.key_order = match knobs.string("key_order")?.as_deref() {
         None => policy.key_order,
@@ -387,7 +411,10 @@ mod tests {
         let policy = demand(r#"{"espalier":{"formats":"annotate"}}"#).unwrap().policy;
         assert_eq!(policy, Policy { formats: Formats::Annotate, ..Policy::default() });
         assert_eq!(code(r#"{"espalier":{"formats":"ignore"}}"#), "invalid_value");
-        assert_eq!(code(r#"{"espalier":{"max_attempts":2}}"#), "unsupported_parameter");
+        let demand = demand(r#"{"espalier":{"max_attempts":2,"stream_mode":"buffered"}}"#).unwrap();
+        assert_eq!((demand.max_attempts, demand.delivery.of(true)), (Some(2), Delivery::Buffered));
+        assert_eq!(code(r#"{"espalier":{"max_attempts":0}}"#), "invalid_value");
+        assert_eq!(code(r#"{"espalier":{"stream_mode":"loose"}}"#), "invalid_value");
         assert_eq!(code(r#"{"espalier":{"speed":2}}"#), "unknown_parameter");
         assert_eq!(code(r#"{"espalier":{"key_order":"up"}}"#), "invalid_value");
     }

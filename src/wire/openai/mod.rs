@@ -17,6 +17,8 @@ mod constraint;
 mod error;
 mod models;
 mod sampling;
+mod tools;
+pub mod upstream;
 
 pub use answer::{Whole, WireUsage};
 pub use chat::Chat;
@@ -26,7 +28,7 @@ pub use models::{Model, ModelList};
 
 use serde::Serialize;
 
-use crate::inference::{Failure, FinishReason, Receipt, Request, TokenLogprob, Usage};
+use crate::inference::{CallPiece, Failure, FinishReason, Receipt, Request, TokenLogprob, Usage};
 
 /// A request as read.
 #[derive(Debug)]
@@ -71,6 +73,12 @@ pub trait Dialect {
         logprobs: Option<(&[TokenLogprob], usize)>,
         usage_follows: bool,
     ) -> String;
+
+    /// The chunk with a piece of a tool call.
+    fn call(head: &Head, choice: u32, piece: &CallPiece, usage_follows: bool) -> String;
+
+    /// The chunk with more of the words with which the model declines.
+    fn refusal(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String;
 
     /// The chunk that ends a choice; the last one carries the receipt.
     fn finish(head: &Head, choice: u32, reason: FinishReason, receipt: Option<&Receipt>, usage_follows: bool)

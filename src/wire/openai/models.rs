@@ -13,7 +13,8 @@ pub struct Model<'a> {
     created: u64,
     owned_by: &'a str,
     /// Tokens of the context; vLLM's name for it, which clients know.
-    max_model_len: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_model_len: Option<u32>,
 }
 
 /// All models, as `GET /v1/models` gives them.
@@ -26,7 +27,13 @@ pub struct ModelList<'a> {
 impl<'a> Model<'a> {
     pub fn new(info: &'a ModelInfo) -> Self {
         let ModelInfo { id, created, owned_by, context_length, .. } = info;
-        Self { id, object: "model", created: *created, owned_by, max_model_len: *context_length }
+        Self {
+            id,
+            object: "model",
+            created: *created,
+            owned_by,
+            max_model_len: Some(*context_length).filter(|tokens| *tokens > 0),
+        }
     }
 
     pub fn to_json(&self) -> String {

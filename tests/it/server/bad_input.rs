@@ -70,6 +70,11 @@ async fn wrong_types_and_ranges_name_the_field() {
         ("messages[0].content[0]", json!([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}])),
         ("messages[0].content[0]", json!([{"role": "user", "content": [{"type": "text"}]}])),
         ("messages[0].tool_calls", json!([{"role": "assistant", "tool_calls": [{"id": "a"}]}])),
+        (
+            "messages[0].tool_calls",
+            json!([{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}]),
+        ),
+        ("messages[0].tool_call_id", json!([{"role": "tool", "content": "x"}])),
         ("tools", json!([{"type": "function", "function": {"name": "f"}}])),
         ("functions", json!([{"name": "f"}])),
         ("modalities", json!(["text", "audio"])),
@@ -99,7 +104,7 @@ async fn constraints_that_are_unknown_not_built_or_two() {
         (json!({"structured_outputs": {"choice": ["a"]}}), "unsupported_constraint", "structured_outputs.choice"),
         (json!({"guided_json": {}, "format": "json"}), "conflicting_constraints", "format"),
         (json!({"espalier": {"speed": 9}}), "unknown_parameter", "espalier.speed"),
-        (json!({"espalier": {"stream_mode": "x"}}), "unsupported_parameter", "espalier.stream_mode"),
+        (json!({"espalier": {"stream_mode": "x"}}), "invalid_value", "espalier.stream_mode"),
         (
             json!({"response_format": {"type": "json_schema", "json_schema": {"schema": {}, "scheme": {}}}}),
             "unknown_parameter",

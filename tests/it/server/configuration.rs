@@ -23,6 +23,43 @@ kv = "q8_0"
 [[models]]
 path = "other.gguf"
 
+[[deployments]]
+name = "smart"
+id = "first"
+provider = "openai"
+model = "gpt-4.1-mini"
+base_url = "https://api.openai.com/v1"
+api_key_env = "OPENAI_API_KEY"
+region = "us-east-1"
+structured = "native"
+order = 1
+weight = 3
+price = { input = 0.4, cached_input = 0.1, output = 1.6 }
+answer_bytes = 1
+headers = { x-team = "a" }
+
+[deployments.timeouts]
+connect_ms = 1
+first_token_ms = 1
+between_tokens_ms = 1
+total_ms = 1
+
+[[deployments]]
+name = "smart"
+provider = "local"
+model = "small"
+
+[routing]
+attempts = 3
+reasks = 0
+retries = 0
+backoff_ms = 0
+longest_wait_ms = 0
+tokens = 10000
+cost = 0.5
+breaker_failures = 1
+breaker_cooldown_ms = 0
+
 [limits]
 body_bytes = 1
 constraint_bytes = 4294967295
@@ -56,6 +93,16 @@ const WRONG: &[(&str, &str)] = &[
     ("[[models]]\npath = \"a\"\ncontext = 0", "context"),
     ("[[models]]\npath = \"a\"\nthreads = 4294967296", "4294967296"),
     ("[[models]]\npath = \"a\"\nlayers = 4", "layers"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"openai\"", "model"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"nobody\"\nmodel = \"m\"", "nobody"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\nweight = 0", "weight"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\napi_key = \"k\"", "api_key"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\nstructured = \"hope\"", "hope"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\ntimeouts = { total_ms = 0 }", "total_ms"),
+    ("[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\nprice = { input = 1 }", "output"),
+    ("[routing]\nattempts = 0", "attempts"),
+    ("[routing]\ntokens = 0", "tokens"),
+    ("[routing]\nhope = 1", "hope"),
     ("[limits]\nqueue = 0", "queue"),
     ("[limits]\nbody_bytes = 1.5", "body_bytes"),
     ("[limits]\nspeed = 1", "speed"),
@@ -94,18 +141,39 @@ fn the_schema_has_every_value_with_its_default() {
     assert!(validator().is_valid(&default));
     let tables = schema["properties"].as_object().unwrap();
     assert_eq!(tables.keys().collect::<Vec<_>>(), default.as_object().unwrap().keys().collect::<Vec<_>>());
-    for table in ["server", "limits", "log"] {
+    for table in ["server", "routing", "limits", "log"] {
         let described = schema["properties"][table]["properties"].as_object().unwrap();
-        let defaults: Value = described.iter().map(|(name, value)| (name.clone(), value["default"].clone())).collect();
+        let defaults: Value =
+            described.iter().filter_map(|(name, value)| Some((name.clone(), value.get("default")?.clone()))).collect();
         assert_eq!(defaults, default[table], "{table}");
         assert_eq!(schema["properties"][table]["additionalProperties"], json!(false));
     }
     let full = serde_json::to_value(Config::parse(FULL).unwrap()).unwrap();
     let described = schema["properties"]["models"]["items"]["properties"].as_object().unwrap();
     assert_eq!(described.keys().collect::<Vec<_>>(), full["models"][0].as_object().unwrap().keys().collect::<Vec<_>>());
+    let described = schema["properties"]["deployments"]["items"]["properties"].as_object().unwrap();
+    let deployment = full["deployments"][0].as_object().unwrap();
+    assert_eq!(described.keys().collect::<Vec<_>>(), deployment.keys().collect::<Vec<_>>());
+    for (name, value) in full["deployments"][1].as_object().unwrap() {
+        if let Some(default) = described[name].get("default") {
+            assert_eq!(default, value, "{name}");
+        }
+    }
+    let times = described["timeouts"]["properties"].as_object().unwrap();
+    let times: Value = times.iter().map(|(name, value)| (name.clone(), value["default"].clone())).collect();
+    assert_eq!(times, full["deployments"][1]["timeouts"]);
+    let described = schema["properties"]["models"]["items"]["properties"].as_object().unwrap();
     for name in ["sequences", "kv"] {
         assert_eq!(described[name]["default"], full["models"][1].as_object().map(|m| m[name].clone()).unwrap());
     }
+}
+
+#[test]
+fn deployments_have_names_of_their_own() {
+    let one = "[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\n";
+    assert!(Config::parse(&one.repeat(2)).unwrap_err().contains("openai/m"));
+    let taken = "[[models]]\npath = \"a.gguf\"\n".to_owned() + one;
+    assert!(Config::parse(&taken).unwrap_err().contains("local model"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use espalier::{
         Backend, Job,
         scripted::{Scripted, Step},
     },
-    gateway::{Gateway, Limits},
+    gateway::{Gateway, Limits, Route},
     inference::{Event, Failure, FinishReason, Times, TokenLogprob, Usage},
     matcher::Engine,
     server::{ApiKeys, App, Metrics, serve},
@@ -34,6 +34,7 @@ pub struct Setup {
     pub keys: Vec<&'static str>,
     pub grace: Duration,
     pub masks: bool,
+    pub routes: Vec<Route>,
 }
 
 impl Default for Setup {
@@ -44,6 +45,7 @@ impl Default for Setup {
             keys: Vec::new(),
             grace: Duration::from_millis(200),
             masks: true,
+            routes: Vec::new(),
         }
     }
 }
@@ -53,7 +55,7 @@ impl Setup {
         let engine = self.masks.then(|| Engine::new(Arc::new(byte_vocabulary())));
         let backend = Arc::new(Scripted::new(MODEL, engine, script));
         let app = Arc::new(App {
-            gateway: Gateway::new(vec![backend.clone() as Arc<dyn Backend>], self.limits),
+            gateway: Gateway::new(vec![backend.clone() as Arc<dyn Backend>], self.limits).with_routes(self.routes),
             metrics: Metrics::new(),
             keys: ApiKeys::new(self.keys),
             body_limit: self.body_limit,
@@ -101,7 +103,7 @@ pub fn answer(job: &Job, text: &str, reason: FinishReason) -> Vec<Step> {
 
 pub fn done(job: &Job) -> Event {
     let completion_tokens = 2 * job.request.output.choices;
-    let usage = Usage { prompt_tokens: 7, completion_tokens, cached_tokens: 3, forced_tokens: 1 };
+    let usage = Usage { prompt_tokens: 7, completion_tokens, cached_tokens: 3, forced_tokens: 1, reasoning_tokens: 0 };
     let times = Times { queued_us: 1, prefill_us: 2, decode_us: 3, mask_us: 4 };
     Event::Done { usage, times }
 }

@@ -6,5 +6,5 @@ mod commands;
 mod completions;
 mod configuration;
 mod engine;
-mod harness;
+pub mod harness;
 mod lifecycle;

@@ -1,0 +1,218 @@
+//! One choice of an attempt: its text, its calls, its end, judged as they come.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::judge::{Fault, Judge};
+use crate::{
+    backend::Wrapping,
+    inference::{CallPiece, Edit, Failure, FailureKind, FinishReason, ToolChoice, Tools},
+    matcher::Program,
+};
+
+/// What an attempt is judged with.
+#[derive(Clone, Default)]
+pub(super) struct Standards {
+    /// The answer's constraint.
+    pub answer: Option<Arc<Program>>,
+    pub wrapping: Wrapping,
+    pub tools: Arc<ToolStandards>,
+}
+
+/// What calls are judged with.
+#[derive(Default)]
+pub(super) struct ToolStandards {
+    /// By the tool's name.
+    pub parameters: HashMap<String, Arc<Program>>,
+    pub wanted: Tools,
+}
+
+/// What a choice ended with.
+pub(super) struct Ending {
+    pub text: String,
+    pub calls: Vec<CallPiece>,
+    pub edits: Vec<Edit>,
+}
+
+/// One choice of an attempt.
+pub(super) struct Choice {
+    standards: Standards,
+    judge: Option<Judge>,
+    /// Some text was written.
+    spoke: bool,
+    calls: Vec<Call>,
+    pub refused: bool,
+    pub ended: Option<FinishReason>,
+}
+
+struct Call {
+    index: u32,
+    name: String,
+    judge: Judge,
+    /// Arguments that are a text with JSON in it, as far as they came.
+    quoted: Option<Vec<u8>>,
+    empty: bool,
+}
+
+impl Choice {
+    pub fn new(standards: Standards) -> Self {
+        let judge = standards.answer.as_ref().map(|program| Judge::new(program, standards.wrapping));
+        Self { standards, judge, spoke: false, calls: Vec::new(), refused: false, ended: None }
+    }
+
+    /// What the model wrote so far, where it was judged.
+    pub fn written(&self) -> Option<String> {
+        self.judge.as_ref().filter(|_| self.spoke).map(Judge::written)
+    }
+
+    /// Its text or its calls were held against something.
+    pub fn was_judged(&self) -> bool {
+        self.judge.is_some() || !self.calls.is_empty()
+    }
+
+    /// Takes more text; gives what may go out.
+    pub fn text(&mut self, text: String) -> Result<String, Failure> {
+        self.spoke |= !text.is_empty();
+        match &mut self.judge {
+            None => Ok(text),
+            Some(judge) => judge.take(text.as_bytes()).map_err(failure),
+        }
+    }
+
+    /// Takes a piece of a call; gives what may go out.
+    pub fn call(&mut self, piece: CallPiece) -> Result<Option<CallPiece>, Failure> {
+        let CallPiece { index, id, name, arguments } = piece;
+        let begins = !self.calls.iter().any(|call| call.index == index);
+        if begins {
+            let Some(name) = &name else { return Err(violation("a call without the name of a tool")) };
+            self.begin(index, name)?;
+        }
+        let Some(call) = self.calls.iter_mut().find(|call| call.index == index) else { return Ok(None) };
+        let out = call.take(&arguments)?;
+        if begins {
+            let id = id.unwrap_or_else(|| format!("call_{}", uuid::Uuid::new_v4().simple()));
+            return Ok(Some(CallPiece { index, id: Some(id), name, arguments: out }));
+        }
+        Ok((!out.is_empty()).then_some(CallPiece { index, id: None, name: None, arguments: out }))
+    }
+
+    fn begin(&mut self, index: u32, name: &str) -> Result<(), Failure> {
+        let tools = &self.standards.tools;
+        let Some(program) = tools.parameters.get(name) else {
+            return Err(violation(&format!("there is no tool {name:?}")));
+        };
+        match &tools.wanted.choice {
+            ToolChoice::None => return Err(violation("no tool was to be called")),
+            ToolChoice::Named(wanted) if wanted != name => {
+                return Err(violation(&format!("the tool {wanted:?} was to be called, not {name:?}")));
+            }
+            _ => {}
+        }
+        if !tools.wanted.parallel && !self.calls.is_empty() {
+            return Err(violation("one tool was to be called, not several"));
+        }
+        let judge = Judge::new(program, Wrapping::default());
+        self.calls.push(Call { index, name: name.to_owned(), judge, quoted: None, empty: true });
+        Ok(())
+    }
+
+    /// The choice ends.
+    pub fn end(&mut self, reason: FinishReason) -> Result<Ending, Failure> {
+        let cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
+        let mut ending = Ending { text: String::new(), calls: Vec::new(), edits: Vec::new() };
+        for call in &mut self.calls {
+            call.end(cut, &mut ending)?;
+        }
+        if !cut && self.calls.is_empty() && self.standards.tools.wanted.must_call() && !self.refused {
+            return Err(violation("a tool was to be called, and none was"));
+        }
+        // Tool calls, or an answer: with calls there is no answer to judge, and no text may stand beside them.
+        let answers = self.calls.is_empty() || self.spoke;
+        if let (Some(judge), true, false) = (&mut self.judge, answers, self.refused) {
+            let (text, edits) = judge.end(cut).map_err(failure)?;
+            ending.text = text;
+            ending.edits.extend(edits);
+        }
+        self.ended = Some(reason);
+        Ok(ending)
+    }
+
+    /// Nothing came of it: no text, no call, no refusal.
+    pub fn is_empty(&self) -> bool {
+        !self.spoke && self.calls.is_empty() && !self.refused
+    }
+}
+
+impl Call {
+    fn take(&mut self, arguments: &str) -> Result<String, Failure> {
+        if let Some(quoted) = &mut self.quoted {
+            quoted.extend_from_slice(arguments.as_bytes());
+            return Ok(String::new());
+        }
+        if self.empty {
+            match arguments.trim_ascii_start().as_bytes().first() {
+                None => return Ok(String::new()),
+                Some(b'"') => {
+                    self.empty = false;
+                    self.quoted = Some(arguments.as_bytes().to_vec());
+                    return Ok(String::new());
+                }
+                Some(_) => self.empty = false,
+            }
+        }
+        self.judge.take(arguments.as_bytes()).map_err(|fault| self.blame(fault))
+    }
+
+    fn end(&mut self, cut: bool, ending: &mut Ending) -> Result<(), Failure> {
+        let index = self.index;
+        let mut out = String::new();
+        let mut edit = |what: &str, before: String, after: &str| {
+            let at = format!("tool_calls[{index}].function.arguments");
+            ending.edits.push(Edit { at, what: what.to_owned(), before, after: after.to_owned() });
+        };
+        if let Some(quoted) = self.quoted.take() {
+            // Cut, it is no text yet, and nothing of it has gone out.
+            match serde_json::from_slice::<String>(&quoted) {
+                Ok(inner) => {
+                    out += &self.judge.take(inner.as_bytes()).map_err(|fault| self.blame(fault))?;
+                    edit(
+                        "the arguments were JSON within a text",
+                        String::from_utf8_lossy(&quoted).into_owned(),
+                        &inner,
+                    );
+                }
+                Err(_) if cut => {}
+                Err(error) => return Err(violation(&format!("the arguments of {:?} are no JSON: {error}", self.name))),
+            }
+        } else if self.empty && !cut {
+            out += &self.judge.take(b"{}").map_err(|fault| self.blame(fault))?;
+            edit("there were no arguments", String::new(), "{}");
+        }
+        let (rest, edits) = self.judge.end(cut).map_err(|fault| self.blame(fault))?;
+        out += &rest;
+        ending.edits.extend(edits);
+        if !out.is_empty() {
+            ending.calls.push(CallPiece { index, id: None, name: None, arguments: out });
+        }
+        Ok(())
+    }
+
+    fn blame(&self, fault: Fault) -> Failure {
+        let mut failure = failure(fault);
+        failure.message = format!("the arguments of {:?}: {}", self.name, failure.message);
+        failure
+    }
+}
+
+fn violation(message: &str) -> Failure {
+    Failure::new(FailureKind::ConstraintNotMet, message)
+}
+
+fn failure(fault: Fault) -> Failure {
+    match fault {
+        Fault::Violation(words) => violation(&words),
+        Fault::Outgrown(overrun) => {
+            let message = format!("the answer cannot be judged within the limits of its constraint: {overrun}");
+            Failure::new(FailureKind::Constraint, message).coded("constraint_too_large")
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Cloud models: providers that play a script on loopback, behind the real server.
+
+mod answers;
+mod attempts;
+mod faults;
+mod requests;
+mod setup;
+mod tools;
+mod upstream;
+mod vendors;
