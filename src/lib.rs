@@ -7,6 +7,7 @@
 //! | [`schema`] | JSON Schema, and exact numbers |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
+//! | [`guard`] | text that was not masked: checked as it comes, repaired with every edit listed |
 //! | [`matcher`] | an automaton against a vocabulary: which tokens may come next |
 //! | [`inference`] | requests, messages, events: plain data |
 //! | [`route`] | which deployment answers next: pure decisions |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod frontend;
 #[cfg(feature = "server")]
 pub mod gateway;
+pub mod guard;
 pub mod inference;
 pub mod matcher;
 pub mod route;

@@ -8,7 +8,9 @@ use std::{
 
 use clap::Args;
 use espalier::{
-    frontend::{Constraint, Documents, Formats, JsonSchema, Policy},
+    budget::Limits,
+    frontend::{Constraint, Diagnostic, Documents, Formats, JsonSchema, Policy},
+    guard::Repairer,
     matcher::{Engine, Program},
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
 };
@@ -50,15 +52,32 @@ pub(super) struct VocabularyFlags {
 impl ConstraintFlags {
     /// Compiles the constraint.
     pub fn compile(&self, engine: &Arc<Engine>, policy: Policy) -> Result<Arc<Program>, Problem> {
+        let constraint = self.constraint()?;
+        engine.compile(&constraint, Policy { formats: self.formats(), ..policy }).map_err(|why| self.refused(&why))
+    }
+
+    /// The constraint for texts that are to be repaired.
+    pub fn repairer(&self) -> Result<Repairer, Problem> {
+        let policy = Policy { formats: self.formats(), ..Policy::LENIENT };
+        let repairer = Repairer::within(&self.constraint()?, policy, Limits::default(), &Arc::default());
+        repairer.map_err(|why| self.refused(&why))
+    }
+
+    fn refused(&self, why: &Diagnostic) -> Problem {
+        Problem::refused(format!("{}: {why}", self.json_schema.display()))
+    }
+
+    fn formats(&self) -> Formats {
+        if self.formats == "annotate" { Formats::Annotate } else { Formats::Assert }
+    }
+
+    fn constraint(&self) -> Result<Constraint, Problem> {
         let mut documents = Vec::new();
         for (uri, path) in &self.documents {
             documents.push((uri, read_text(path)?));
         }
         let text = read_text(&self.json_schema)?.into();
-        let constraint = Constraint::JsonSchema(JsonSchema { text, documents: Documents::new(documents) });
-        let refused = |diagnostic| Problem::refused(format!("{}: {diagnostic}", self.json_schema.display()));
-        let formats = if self.formats == "annotate" { Formats::Annotate } else { Formats::Assert };
-        engine.compile(&constraint, Policy { formats, ..policy }).map_err(refused)
+        Ok(Constraint::JsonSchema(JsonSchema { text, documents: Documents::new(documents) }))
     }
 }
 

@@ -13,6 +13,7 @@ mod deployments;
 mod gguf;
 mod mask;
 mod models;
+mod repair;
 mod sample;
 mod serve;
 mod store;
@@ -36,6 +37,8 @@ enum Command {
     Serve(serve::Serve),
     /// Tell whether a text satisfies a constraint: status 0 if so, 1 with the place of the first violation
     Check(check::Check),
+    /// Change a text as little as possible so that it satisfies a constraint: status 0 if that worked, 1 if not
+    Repair(repair::Repair),
     /// Draw random answers through a constraint's mask, without a model
     Sample(sample::Sample),
     /// Show which tokens may come after a text
@@ -70,6 +73,7 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Repair(command) => command.run(),
         Command::Sample(command) => command.run(),
         Command::Mask(command) => command.run(),
         Command::Models(command) => command.run(),

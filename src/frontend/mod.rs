@@ -4,10 +4,12 @@
 //! satisfy it, and whether formats are enforced; a [`Diagnostic`] is why a
 //! demand is refused.
 
+mod automaton;
 mod diagnostic;
 pub mod json_schema;
 
 pub use crate::schema::Documents;
+pub use automaton::Blueprint;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use json_schema::JsonSchema;
 

@@ -21,12 +21,11 @@ use super::{
 };
 use crate::{
     automaton::{
-        json::{Lex, Machine, State, Style},
-        lexical::{Known, StringCache, unescape::Spelling},
+        json::{Lex, Machine, State},
+        lexical::StringCache,
     },
     budget::{Budget, Limits, Overrun},
-    frontend::{Constraint, Diagnostic, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema},
-    schema::SchemaSet,
+    frontend::{Blueprint, Constraint, Diagnostic, Policy},
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -41,10 +40,7 @@ pub struct Engine {
 /// A constraint compiled for one vocabulary. Cheap to share between threads and answers.
 pub struct Program {
     engine: Arc<Engine>,
-    annotations: Vec<String>,
-    set: Arc<SchemaSet>,
-    style: Style,
-    limits: Limits,
+    blueprint: Blueprint,
     /// An automaton that was given up was soft.
     was_soft: AtomicBool,
     /// What new answers begin with.
@@ -106,50 +102,9 @@ impl Engine {
         policy: Policy,
         limits: Limits,
     ) -> Result<Arc<Program>, Diagnostic> {
-        let mut set = match constraint {
-            Constraint::JsonObject => JsonSchema::from(r#"{"type":"object"}"#).read()?,
-            Constraint::JsonSchema(schema) => schema.read()?,
-        };
-        let strings = &self.strings;
-        set.keep_formats(|name| policy.formats == Formats::Assert && strings.formats().get(name).is_some());
-        let set = Arc::new(set);
-        for (name, schema) in set.formats() {
-            if let Some(Known::Refused(reason)) = strings.formats().get(name) {
-                return Err(json_schema::format_refused(name, reason, set.pointer(schema)));
-            }
-        }
-        for (pattern, schema) in set.patterns() {
-            let refused = |error| json_schema::pattern_refused(&error, set.pointer(schema));
-            strings.check_pattern(&pattern).map_err(refused)?;
-        }
-        let annotations = set.annotations().to_vec();
-        let style = Style {
-            ordered: policy.key_order == KeyOrder::Schema,
-            spaced: policy.whitespace == Whitespace::Flexible,
-            indented: policy.whitespace == Whitespace::Indented,
-            plain: policy.plain,
-            spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
-        };
-        let mut machine = Machine::new(set.clone(), strings.clone(), style, Budget::new(limits));
-        let satisfiable = machine.satisfiable();
-        machine.settle();
-        if let Some(overrun) = machine.fault() {
-            let pointer = machine.blamed().map(|schema| set.pointer(schema));
-            return Err(json_schema::too_large(overrun, pointer));
-        }
-        if !satisfiable {
-            return Err(machine.conflict().into());
-        }
+        let (blueprint, machine) = Blueprint::new(constraint, policy, limits, &self.strings)?;
         let current = Mutex::new(Running::new(machine));
-        Ok(Arc::new(Program {
-            engine: self.clone(),
-            annotations,
-            set,
-            style,
-            limits,
-            was_soft: AtomicBool::new(false),
-            current,
-        }))
+        Ok(Arc::new(Program { engine: self.clone(), blueprint, was_soft: AtomicBool::new(false), current }))
     }
 }
 
@@ -251,7 +206,7 @@ impl Program {
 
     /// Keywords of the constraint that demand nothing and were read as annotations, by JSON pointer: for the receipt.
     pub fn annotations(&self) -> &[String] {
-        &self.annotations
+        self.blueprint.annotations()
     }
 
     /// Some liveness was assumed, because finding out would have taken too long: an answer may come to a place where
@@ -272,8 +227,7 @@ impl Program {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.is_worn() {
             self.was_soft.fetch_or(current.machine().tables.is_soft(), Relaxed);
-            let budget = Budget::new(self.limits);
-            *current = Running::new(Machine::new(self.set.clone(), self.engine.strings.clone(), self.style, budget));
+            *current = Running::new(self.blueprint.machine());
         }
         Matcher::new(self.clone(), current.clone())
     }

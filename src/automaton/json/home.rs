@@ -92,6 +92,51 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Text that completes what is being read, or the value that is due; empty between two parts of a container.
+    pub fn finish_part(&mut self, state: State, cost: Cost) -> Option<Vec<u8>> {
+        self.search_part(state, cost, |search| search.finish_lexeme(state))
+    }
+
+    /// Text from between two parts of the innermost container to behind its closing bracket. None elsewhere.
+    pub fn close_innermost(&mut self, state: State, cost: Cost) -> Option<Vec<u8>> {
+        let state = match state.lex {
+            Lex::Number { number, state: at, text } => self.end_number(state.frame, number, at, text)?,
+            _ => state,
+        };
+        if !matches!(state.lex, Lex::After | Lex::FirstItem | Lex::FirstKey | Lex::NextKey) {
+            return None;
+        }
+        self.search_part(state, cost, |search| search.close(state, &[]))
+    }
+
+    fn search_part(
+        &mut self,
+        state: State,
+        cost: Cost,
+        part: impl FnOnce(&mut Search) -> Option<(Vec<u8>, State)>,
+    ) -> Option<Vec<u8>> {
+        if matches!(state.lex, Lex::Gap(_) | Lex::Closing) {
+            return None;
+        }
+        let mark = self.mark();
+        let kept = self.frames.count();
+        let mut search = Search {
+            machine: self,
+            cost,
+            steps: MAX_STEPS,
+            open: Vec::new(),
+            leant_on: None,
+            kept,
+            varying: false,
+            behind: Vec::new(),
+        };
+        let text = part(&mut search);
+        self.forget_since(mark);
+        text.map(|(text, _)| text)
+    }
+}
+
 struct Search<'a> {
     machine: &'a mut Machine,
     cost: Cost<'a>,

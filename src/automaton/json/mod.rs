@@ -33,13 +33,14 @@ mod live;
 mod lower;
 mod machine;
 mod object;
+mod recognise;
 mod spec;
 mod tables;
 mod values;
 mod witness;
 
 pub use conflict::Conflict;
-pub use frame::FrameId;
+pub use frame::{FrameId, Mark};
 pub use home::Cost;
 pub use keys::{Free, Key};
 pub use machine::{Lex, Machine, State, Style};

@@ -1,0 +1,149 @@
+//! The cost model for JSON: how a text that means JSON is read, and what each liberty costs.
+//!
+//! Nouns: a [`Mode`] is what is being read; the [`table`] has the prices; `between`, `quoted`, `bare` and `around` have
+//! the moves of one mode each; an [`Input`] is the text, with JSON that stands in strings decoded beside it.
+//!
+//! The reading knows spelling only. Whether a key or a value is due, whether a string may be a number here, and which
+//! bracket closes what, is the recogniser's to say: each reading is tried, those that it refuses die, and of the others
+//! the cheapest wins. So the same text is repaired in different ways under different schemas.
+//!
+//! The prices follow from four rules. Style costs less than structure, structure less than content. What is dropped costs
+//! more than what is added, what is invented most. A quote inside a string is likelier to be content where nothing
+//! follows that may follow a string. Two small things cost less than one of the next kind.
+
+mod around;
+mod bare;
+mod between;
+mod input;
+mod quoted;
+mod scalar;
+pub mod table;
+
+use super::model::{Emit, Model, Move, What};
+use crate::automaton::Recognizer;
+use input::Input;
+pub use input::string_end;
+
+/// Which quotes a string stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Quote {
+    /// JSON's own.
+    Double,
+    /// JSON's own, typed twice.
+    Twice,
+    Triple,
+    Single,
+    SingleTwice,
+    Back,
+    Curly,
+    CurlySingle,
+}
+
+/// What is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Nothing was read yet that belongs to the answer.
+    Start,
+    /// The same behind text that was dropped.
+    Begun,
+    /// Between two tokens, or in a number or a word that is kept as it stands.
+    Between,
+    Quoted(Quote),
+    /// Text that should stand in quotes.
+    Bare,
+    /// Text before the answer.
+    Prose,
+    /// What follows was dropped.
+    Done,
+}
+
+/// A text read as JSON.
+pub struct Reading {
+    input: Input,
+    whole: bool,
+    margin: u32,
+}
+
+impl Mode {
+    /// Nothing of the answer was read.
+    fn is_fresh(self) -> bool {
+        matches!(self, Self::Start | Self::Begun)
+    }
+}
+
+type Moves = Vec<Move<Mode>>;
+
+impl Reading {
+    /// A text at its end: what is open may be closed.
+    pub fn new(text: &[u8]) -> Self {
+        Self { input: Input::new(text), whole: true, margin: 0 }
+    }
+
+    /// A text that goes on. The last `margin` bytes may be left unread: what they are depends on what follows.
+    pub fn of_beginning(text: &[u8], margin: usize) -> Self {
+        Self { input: Input::new(text), whole: false, margin: margin as u32 }
+    }
+}
+
+impl Model for Reading {
+    type Mode = Mode;
+    const TIERS: &'static [u32] = table::TIERS;
+
+    fn start(&self) -> (u32, Mode) {
+        (0, Mode::Start)
+    }
+
+    fn moves(&mut self, at: u32, mode: Mode, tier: usize, moves: &mut Moves) {
+        match mode {
+            Mode::Start | Mode::Begun | Mode::Between => self.between(at, mode, tier, moves),
+            Mode::Quoted(quote) => self.quoted(at, quote, tier, moves),
+            Mode::Bare => self.bare(at, tier, moves),
+            Mode::Prose => self.prose(at, tier, moves),
+            Mode::Done => {}
+        }
+        debug_assert!(moves.iter().all(|one| one.cost >= table::TIERS[tier]), "a move below its tier: {moves:?}");
+    }
+
+    fn next_byte(&self, at: u32, mode: Mode) -> Option<u8> {
+        match mode {
+            Mode::Done | Mode::Prose => None,
+            // As content it would be escaped; it does not close what was opened otherwise.
+            Mode::Bare | Mode::Quoted(_) if mode != Mode::Quoted(Quote::Double) => {
+                self.input.get(at).map(|byte| if byte == b'"' { b'\\' } else { byte })
+            }
+            _ => self.input.get(at),
+        }
+    }
+
+    fn ends(&self, at: u32, mode: Mode) -> bool {
+        let length = self.input.length();
+        match self.whole {
+            true => at == length && matches!(mode, Mode::Between | Mode::Done),
+            false => (length.saturating_sub(self.margin)..=length).contains(&at),
+        }
+    }
+
+    fn price<R: Recognizer>(&self, recognizer: &mut R, state: R::State, text: &[u8]) -> Option<u32> {
+        scalar::price(recognizer, state, text)
+    }
+
+    fn settled(&self, forced: &[u8]) -> usize {
+        scalar::settled(forced)
+    }
+
+    fn source(&self, from: u32, to: u32) -> &[u8] {
+        self.input.source(from, to)
+    }
+
+    fn offset(&self, at: u32) -> usize {
+        self.input.offset(at)
+    }
+}
+
+fn fixed(to: u32, mode: Mode, text: &'static str, cost: u32, what: What) -> Move<Mode> {
+    Move::new(to, mode, Emit::Fixed(text), cost, what)
+}
+
+fn nothing(to: u32, mode: Mode, cost: u32, what: What) -> Move<Mode> {
+    Move::new(to, mode, Emit::Nothing, cost, what)
+}

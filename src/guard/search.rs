@@ -1,0 +1,285 @@
+//! The cheapest way through a text: uniform-cost search over (position, mode, state of the recogniser).
+//!
+//! Costs are small whole numbers, so the queue is one stack a cost. A node is looked at once a tier of the model: what is
+//! kept for nothing at once, what costs more when that cost is due. Two ways to the same position, mode and state have
+//! the same continuations, so only the cheaper one goes on. Hence the first way that comes out is one of the cheapest,
+//! whatever the model and the recogniser are. Bounds: the cost limit, and steps; running out of either is told apart.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::model::{Emit, Model, Move, What, When};
+use crate::{automaton::Recognizer, budget::Overrun};
+
+/// How far a search may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Repairs that cost more are refused.
+    pub cost: u32,
+    /// Moves that are tried, and bytes of material that are written, at most.
+    pub steps: usize,
+}
+
+/// Why there is no repair.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Hopeless {
+    #[error("no repair costs {limit} or less")]
+    TooDear { limit: u32 },
+    #[error("no repair was found in {steps} steps")]
+    OutOfSteps { steps: usize },
+    #[error("the text cannot be judged within the limits of the constraint: {0}")]
+    Overrun(Overrun),
+}
+
+/// One move of the cheapest way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub what: What,
+    pub from: u32,
+    pub to: u32,
+    /// What it wrote, as a place in [`Way::text`].
+    pub start: usize,
+    pub end: usize,
+    pub cost: u32,
+}
+
+/// The cheapest way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way<M> {
+    pub text: Vec<u8>,
+    pub steps: Vec<Step>,
+    pub cost: u32,
+    /// How reading stands at its end.
+    pub mode: M,
+}
+
+/// What a search is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// An answer: the recogniser accepts.
+    Answer,
+    /// The beginning of one.
+    Beginning,
+}
+
+/// Where a search begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<M, S> {
+    pub at: u32,
+    pub mode: M,
+    pub state: S,
+}
+
+struct Node<M, S> {
+    at: u32,
+    mode: M,
+    state: S,
+    parent: u32,
+    cost: u32,
+    what: What,
+    /// The recogniser takes the next byte as it stands; found out on first need.
+    goes_on: Option<bool>,
+    emit: Emit,
+}
+
+struct Search<'a, R: Recognizer, M: Model> {
+    recognizer: &'a mut R,
+    model: &'a mut M,
+    nodes: Vec<Node<M::Mode, R::State>>,
+    best: FxHashMap<(u32, M::Mode, R::State), u32>,
+    queue: Vec<Vec<(u32, u8)>>,
+    bounds: Bounds,
+    goal: Goal,
+    steps: usize,
+}
+
+/// Nodes between two looks at the recogniser's limits.
+const LOOK: usize = 256;
+
+/// Bytes of forced material that one move writes at most.
+const MAX_FORCED: usize = 4096;
+
+/// The cheapest way from a place to an accepted end. Cost: about 50 ns a kept byte; what the edits cost depends on how
+/// many ways are cheaper than the cheapest that ends.
+///
+/// # Errors
+/// [`Hopeless`] if there is none within the bounds.
+pub fn cheapest<R: Recognizer, M: Model>(
+    recognizer: &mut R,
+    model: &mut M,
+    origin: Origin<M::Mode, R::State>,
+    bounds: Bounds,
+    goal: Goal,
+) -> Result<Way<M::Mode>, Hopeless> {
+    let queue = vec![Vec::new(); bounds.cost as usize + 1];
+    let mut search =
+        Search { recognizer, model, nodes: Vec::new(), best: FxHashMap::default(), queue, bounds, goal, steps: 0 };
+    search.push(Node {
+        at: origin.at,
+        mode: origin.mode,
+        state: origin.state,
+        parent: u32::MAX,
+        cost: 0,
+        what: What::Keep,
+        goes_on: None,
+        emit: Emit::Nothing,
+    });
+    let found = search.run()?;
+    if let Some(overrun) = search.recognizer.fault() {
+        return Err(Hopeless::Overrun(overrun));
+    }
+    found.map(|goal| search.way(goal)).ok_or(Hopeless::TooDear { limit: bounds.cost })
+}
+
+impl<R: Recognizer, M: Model> Search<'_, R, M> {
+    fn run(&mut self) -> Result<Option<u32>, Hopeless> {
+        let mut moves = Vec::new();
+        let mut looks = 0;
+        for cost in 0..self.queue.len() {
+            while let Some((index, tier)) = self.queue[cost].pop() {
+                if looks % LOOK == 0 {
+                    self.recognizer.begin();
+                    if let Some(overrun) = self.recognizer.fault() {
+                        return Err(Hopeless::Overrun(overrun));
+                    }
+                }
+                looks += 1;
+                if self.steps > self.bounds.steps {
+                    return Err(Hopeless::OutOfSteps { steps: self.bounds.steps });
+                }
+                let Node { at, mode, state, cost: paid, .. } = self.nodes[index as usize];
+                if self.best.get(&(at, mode, state)).is_some_and(|best| *best < paid) {
+                    continue;
+                }
+                let ends = tier == 0 && self.model.ends(at, mode);
+                if ends && (self.goal == Goal::Beginning || self.recognizer.accepts(state)) {
+                    return Ok(Some(index));
+                }
+                moves.clear();
+                self.model.moves(at, mode, usize::from(tier), &mut moves);
+                for one in moves.drain(..) {
+                    self.take(index, one);
+                }
+                let next = usize::from(tier) + 1;
+                if let Some(more) = M::TIERS.get(next)
+                    && let Some(queue) = self.queue.get_mut((paid + more) as usize)
+                {
+                    queue.push((index, next as u8));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn goes_on(&mut self, index: u32) -> bool {
+        let Node { at, mode, state, goes_on, .. } = self.nodes[index as usize];
+        goes_on.unwrap_or_else(|| {
+            let next = self.model.next_byte(at, mode);
+            let goes_on = next.is_some_and(|byte| self.recognizer.step(state, byte).is_some());
+            self.nodes[index as usize].goes_on = Some(goes_on);
+            goes_on
+        })
+    }
+
+    fn take(&mut self, index: u32, one: Move<M::Mode>) {
+        self.steps += 1;
+        if one.when == When::Stuck && self.goes_on(index) {
+            return;
+        }
+        let Node { state, cost: paid, .. } = self.nodes[index as usize];
+        if paid + one.cost > self.bounds.cost {
+            return;
+        }
+        let Some((emit, state, extra)) = self.written(state, &one) else { return };
+        let cost = paid + one.cost + extra;
+        let Move { to: at, mode, what, .. } = one;
+        self.push(Node { at, mode, state, parent: index, cost, what, goes_on: None, emit });
+    }
+
+    /// What a move writes, the state after it, and what its material costs.
+    fn written(&mut self, state: R::State, one: &Move<M::Mode>) -> Option<(Emit, R::State, u32)> {
+        let text = match &one.emit {
+            Emit::Nothing => return Some((Emit::Nothing, state, 0)),
+            Emit::Byte(byte) => return Some((Emit::Byte(*byte), self.recognizer.step(state, *byte)?, 0)),
+            Emit::Fixed(text) => return Some((one.emit.clone(), self.read(state, text.as_bytes())?, 0)),
+            Emit::Text(text) => {
+                self.steps += text.len() / 8;
+                return Some((one.emit.clone(), self.read(state, text)?, 0));
+            }
+            Emit::Forced => self.forced(state, one)?,
+            Emit::Finish => self.recognizer.finish(state)?,
+            Emit::Close => self.recognizer.close(state)?,
+            Emit::Due => {
+                let mut text = self.recognizer.close(state)?;
+                text.pop();
+                text
+            }
+        };
+        if text.is_empty() {
+            return None;
+        }
+        self.steps += text.len();
+        let price = self.model.price(self.recognizer, state, &text)?;
+        let after = self.read(state, &text)?;
+        Some((Emit::Text(Arc::from(text)), after, price))
+    }
+
+    fn read(&mut self, state: R::State, text: &[u8]) -> Option<R::State> {
+        text.iter().try_fold(state, |state, byte| self.recognizer.step(state, *byte))
+    }
+
+    fn forced(&mut self, mut state: R::State, one: &Move<M::Mode>) -> Option<Vec<u8>> {
+        let next = self.model.next_byte(one.to, one.mode);
+        let (mut text, mut settled) = (Vec::new(), 0);
+        while text.len() < MAX_FORCED {
+            let Some((byte, after)) = self.recognizer.forced(state) else { break };
+            text.push(byte);
+            state = after;
+            self.steps += 8;
+            if self.model.settled(&text) == text.len() {
+                settled = text.len();
+                if next.is_some_and(|next| self.recognizer.step(state, next).is_some()) {
+                    break;
+                }
+            }
+        }
+        text.truncate(settled);
+        Some(text)
+    }
+
+    fn push(&mut self, node: Node<M::Mode, R::State>) {
+        let Some(queue) = self.queue.get_mut(node.cost as usize) else { return };
+        let best = self.best.entry((node.at, node.mode, node.state)).or_insert(u32::MAX);
+        if node.cost < *best {
+            *best = node.cost;
+            queue.push((self.nodes.len() as u32, 0));
+            self.nodes.push(node);
+        }
+    }
+
+    fn way(&self, goal: u32) -> Way<M::Mode> {
+        let mut indices = vec![goal];
+        while let Some(last) = indices.last()
+            && self.nodes[*last as usize].parent != u32::MAX
+        {
+            indices.push(self.nodes[*last as usize].parent);
+        }
+        indices.reverse();
+        let (mut text, mut steps) = (Vec::new(), Vec::new());
+        for pair in indices.windows(2) {
+            let (before, node) = (&self.nodes[pair[0] as usize], &self.nodes[pair[1] as usize]);
+            let start = text.len();
+            match &node.emit {
+                Emit::Byte(byte) => text.push(*byte),
+                Emit::Fixed(fixed) => text.extend_from_slice(fixed.as_bytes()),
+                Emit::Text(written) => text.extend_from_slice(written),
+                _ => {}
+            }
+            let cost = node.cost - before.cost;
+            steps.push(Step { what: node.what, from: before.at, to: node.at, start, end: text.len(), cost });
+        }
+        let Node { cost, mode, .. } = self.nodes[goal as usize];
+        Way { text, steps, cost, mode }
+    }
+}
