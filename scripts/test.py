@@ -4,6 +4,7 @@
 """
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ from steps import BEGAN, ROOT, STATE, Stop, binary, clock, must, run, say
 from time import monotonic
 
 # The versions that the tests were written against.
-PYTHON_CLIENT = ["openai==3.54.0", "pydantic==2.14.3", "jsonschema[format]==4.26.0"]
+# Descriptions of the providers' protocols, and what reads them.
+SPEC_PACKAGES = ["botocore==1.44.8", "google-api-python-client==2.202.0", "pyyaml==6.0.4"]
+PYTHON_CLIENT = ["openai==3.54.0", "pydantic==2.14.3", "jsonschema[format]==4.26.0", *SPEC_PACKAGES]
 NODE_CLIENT = ["openai@7.57.0", "zod@4.6.7"]
 # The Node client wants Node 22; Debian 12 has 18. npm carries the program itself.
 NODE = "22.23.3"
@@ -210,14 +213,28 @@ def judge():
     return count
 
 
+def specs():
+    """Requests to providers, held against the providers' own descriptions."""
+    shared = pathlib.Path(os.environ.get("ESPALIER_SHARED") or ROOT.parent / "shared") / "data" / "specs"
+    if not shared.is_dir():
+        return Count(skipped=1, notes=["SKIPPED: the descriptions are not there (set ESPALIER_SHARED)"])
+    sent = STATE / "sent.jsonl"
+    count = cargo("Requests to providers", ["test", "--release", "--test", "it", "cloud::specs"], 1500, cargo_tests,
+                  env={"ESPALIER_SENT": str(sent)})
+    count.add(part_run("The same requests against the descriptions", [python(), CLIENTS / "specs" / "run.py", sent, shared],
+                       300, own_line, show=True))
+    return count
+
+
 PARTS = {
     "fmt": fmt, "build": build, "models": fetch, "clippy": clippy, "engine": engine, "docs": docs, "fast": fast,
     "rust": rust, "python": client_python, "node": client_node, "commands": commands,
-    "process": process, "judge": judge,
+    "process": process, "judge": judge, "specs": specs,
 }
 CHECK = ["fmt", "clippy", "engine", "docs", "fast"]
 # `rust` contains `fast`. The binary is built on its own, as `make serve` builds it, and not with the tests' features.
-ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "python", "node", "process", "judge"]
+ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "python", "node", "process", "judge",
+       "specs"]
 
 
 def main(arguments):

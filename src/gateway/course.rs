@@ -87,9 +87,10 @@ impl Course {
         self.attempts += 1;
     }
 
-    /// Nothing but this attempt is left to try.
+    /// Nothing but the attempt that is about to begin is left to try.
     pub fn is_last(&self) -> bool {
-        self.attempts >= self.most_attempts || (self.plan.len() == self.at + 1 && self.way().method == Method::Masked)
+        self.attempts + 1 >= self.most_attempts
+            || (self.plan.len() == self.at + 1 && self.backend().provider().is_none())
     }
 
     /// What an attempt took.

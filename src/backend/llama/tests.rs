@@ -103,6 +103,7 @@ fn collect(mut events: UnboundedReceiver<Event>) -> Answer {
                 answer.failure = Some(failure);
                 ended = true;
             }
+            other => panic!("a local model does not say {other:?}"),
         }
     }
     assert!(ended, "the stream ends with Done or Failed");
@@ -147,7 +148,9 @@ fn the_chat_template_is_the_models() {
     let tokenizer = Tokenizer::new(native.clone(), backend.engine.vocabulary().clone());
     let template = chat_template(&native, &tokenizer);
     assert_eq!(template.origin(), TemplateOrigin::Model);
-    let message = |role: &str, content: &str| Message::new(role, content);
+    fn message(role: &str, content: &str) -> Message {
+        Message::new(role, content)
+    }
     // As transformers' `apply_chat_template(messages, tokenize=False, add_generation_prompt=True)` prints it.
     let expected = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n\
                     <|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>\n<|im_start|>user\nA <b> & 'c'\

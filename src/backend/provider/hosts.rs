@@ -49,6 +49,7 @@ const SHAPE: Shape = Shape {
     developer: false,
     stream_usage: true,
     parallel_calls: true,
+    needs_parameters: false,
     strict: true,
     extra: "",
     sampling: &["presence_penalty", "frequency_penalty", "seed"],
@@ -109,7 +110,14 @@ pub const HOSTS: &[Host] = &[
         kind: "mistral",
         base_url: Some("https://api.mistral.ai/v1"),
         needs_key: true,
-        shape: Shape { seed: "random_seed", required: "any", named_choice: false, stream_usage: false, ..SHAPE },
+        shape: Shape {
+            needs_parameters: true,
+            seed: "random_seed",
+            required: "any",
+            named_choice: false,
+            stream_usage: false,
+            ..SHAPE
+        },
         ..PLAIN
     },
     // No json_schema; forced calls need thinking to be off, and strict ones the beta address.

@@ -180,6 +180,25 @@ async fn lowered_schemas_are_undone_in_the_answer() {
 }
 
 #[tokio::test]
+async fn another_server_of_this_kind_as_the_provider() {
+    let masked = crate::server::harness::saying(ANN).await;
+    let cloud = Cloud { model: crate::server::harness::MODEL, ..Cloud::of("espalier") };
+    let server = serve(vec![cloud.at("first", &format!("{}/v1", masked.url))], policy()).await;
+    let map = json!({"type": "object", "additionalProperties": {"type": ["string", "integer"]}});
+    for schema in [person(), map] {
+        let body = server.json(CHAT, ask(json!({"response_format": format(&schema)}))).await;
+        assert_eq!(
+            (&body["choices"][0]["message"]["content"], &body["espalier"]["method"]),
+            (&json!(ANN), &json!("native"))
+        );
+        let streamed =
+            Streamed::new(&server.events(CHAT, ask(json!({"response_format": format(&schema), "stream": true}))).await);
+        assert_eq!((streamed.text().as_str(), streamed.done), (ANN, true));
+        assert_eq!(streamed.receipt()["attempts"][0]["tokens"]["forced_tokens"], 0);
+    }
+}
+
+#[tokio::test]
 async fn a_forced_call_that_was_taken_for_a_wish() {
     let upstream = Upstream::start(|seen| answer(seen, ANN, "stop")).await;
     let cloud = Cloud { structured: Structured::ForcedTool, ..Cloud::default() };

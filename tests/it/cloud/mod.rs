@@ -5,6 +5,7 @@ mod attempts;
 mod faults;
 mod requests;
 mod setup;
+mod specs;
 mod tools;
 mod upstream;
 mod vendors;

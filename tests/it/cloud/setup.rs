@@ -22,6 +22,7 @@ pub const KEY: &str = "sk-loopback";
 /// What a test sets about a deployment.
 pub struct Cloud {
     pub kind: &'static str,
+    pub model: &'static str,
     pub structured: Structured,
     pub timeouts: Timeouts,
     pub order: u32,
@@ -34,7 +35,7 @@ impl Default for Cloud {
         let timeouts =
             Timeouts { connect: ms(500), first_token: ms(300), between_tokens: ms(200), total: Duration::from_secs(5) };
         let structured = Structured::Auto;
-        Self { kind: "openai", structured, timeouts, order: 0, answer_bytes: 1 << 20 }
+        Self { kind: "openai", model: "m", structured, timeouts, order: 0, answer_bytes: 1 << 20 }
     }
 }
 
@@ -46,7 +47,7 @@ impl Cloud {
     pub fn at(self, id: &str, url: &str) -> (Deployment, Arc<dyn Backend>) {
         let settings = Settings {
             id: id.to_owned(),
-            model: "m".to_owned(),
+            model: self.model.to_owned(),
             base_url: url.to_owned(),
             key: Some(Secret::new(KEY)),
             headers: vec![("x-team".to_owned(), "a".to_owned())],

@@ -168,6 +168,27 @@ fn the_schema_has_every_value_with_its_default() {
     }
 }
 
+/// The example that people copy.
+#[test]
+fn the_readme_has_a_configuration_that_works() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let file = super::commands::Scratch::new("readme.toml", rest.split("```").next().unwrap());
+    let done = super::commands::espalier(&["config", "check", file.path()], "");
+    if cfg!(feature = "providers") {
+        assert_eq!(done.status, 0, "{}", done.err);
+        assert!(
+            done.out.contains("name = \"smart\"") && done.err.contains("OPENAI_API_KEY"),
+            "{}{}",
+            done.out,
+            done.err
+        );
+    }
+    let lacking = "[[deployments]]\nname = \"a\"\nprovider = \"vllm\"\nmodel = \"m\"";
+    let file = super::commands::Scratch::new("lacking.toml", lacking);
+    assert_eq!(super::commands::espalier(&["config", "check", file.path()], "").status, 1);
+}
+
 #[test]
 fn deployments_have_names_of_their_own() {
     let one = "[[deployments]]\nname = \"a\"\nprovider = \"openai\"\nmodel = \"m\"\n";

@@ -19,6 +19,8 @@ pub struct Shape {
     /// `stream_options.include_usage`.
     pub stream_usage: bool,
     pub parallel_calls: bool,
+    /// A tool without parameters has to say so with an empty schema.
+    pub needs_parameters: bool,
     /// `strict` beside a tool's parameters and a schema.
     pub strict: bool,
     /// Members that every request has, as JSON without its braces.
@@ -190,7 +192,7 @@ fn tools<M: SerializeMap<Error = serde_json::Error>>(
 ) -> Result<(), M::Error> {
     if let Some(tool) = ask.answer_tool {
         let strict = shape.strict.then_some(true);
-        map.serialize_entry("tools", &[wire_tool(tool, None, strict)?])?;
+        map.serialize_entry("tools", &[wire_tool(tool, None, strict, shape)?])?;
         return match shape.named_choice {
             true => map.serialize_entry("tool_choice", &Named(&tool.name)),
             false => map.serialize_entry("tool_choice", shape.required),
@@ -209,7 +211,7 @@ fn tools<M: SerializeMap<Error = serde_json::Error>>(
         if only.is_none_or(|only| *only == tool.name) {
             let lowered = ask.strict_tools.get(index).and_then(Option::as_deref);
             let strict = (lowered.is_some() && shape.strict).then_some(true);
-            list.push(wire_tool(tool, lowered, strict)?);
+            list.push(wire_tool(tool, lowered, strict, shape)?);
         }
     }
     map.serialize_entry("tools", &list)?;
@@ -230,8 +232,10 @@ fn wire_tool<'a>(
     tool: &'a Tool,
     lowered: Option<&'a RawValue>,
     strict: Option<bool>,
+    shape: &Shape,
 ) -> Result<WireTool<'a>, serde_json::Error> {
-    let own = tool.parameters.as_deref().map(serde_json::from_str::<&RawValue>).transpose()?;
+    let empty = shape.needs_parameters.then_some(r#"{"type":"object","properties":{}}"#);
+    let own = tool.parameters.as_deref().or(empty).map(serde_json::from_str::<&RawValue>).transpose()?;
     let parameters = lowered.or(own);
     let function = Function { name: &tool.name, description: tool.description.as_deref(), parameters, strict };
     Ok(WireTool { kind: "function", function })
