@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     backend::Job,
+    guard::Release,
     inference::{self, Delivery, Failure, FailureKind, Method, Receipt, Request, Update, Usage, Verdict},
 };
 
@@ -182,6 +183,10 @@ impl Answer {
         let standards = Standards {
             answer: pair.as_ref().map(|pair| pair.judging.clone()),
             wrapping: way.wrapping,
+            release: provider.map(|_| match self.request.delivery {
+                Delivery::Strict => Release::Strict,
+                Delivery::Whole | Delivery::Buffered => Release::Buffered,
+            }),
             tools: self.tools.clone(),
         };
         // Whoever is the last to try has nobody to wait for.

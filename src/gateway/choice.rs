@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::judge::{Fault, Judge};
 use crate::{
     backend::Wrapping,
+    guard::Release,
     inference::{CallPiece, Edit, Failure, FailureKind, FinishReason, ToolChoice, Tools},
     matcher::Program,
 };
@@ -15,6 +16,8 @@ pub(super) struct Standards {
     /// The answer's constraint.
     pub answer: Option<Arc<Program>>,
     pub wrapping: Wrapping,
+    /// When text goes out that was not masked. None: it was.
+    pub release: Option<Release>,
     pub tools: Arc<ToolStandards>,
 }
 
@@ -55,7 +58,7 @@ struct Call {
 
 impl Choice {
     pub fn new(standards: Standards) -> Self {
-        let judge = standards.answer.as_ref().map(|program| Judge::new(program, standards.wrapping));
+        let judge = standards.answer.as_ref().map(|program| Judge::new(program, standards.wrapping, standards.release));
         Self { standards, judge, spoke: false, calls: Vec::new(), refused: false, ended: None }
     }
 
@@ -110,7 +113,7 @@ impl Choice {
         if !tools.wanted.parallel && !self.calls.is_empty() {
             return Err(violation("one tool was to be called, not several"));
         }
-        let judge = Judge::new(program, Wrapping::default());
+        let judge = Judge::new(program, Wrapping::default(), self.standards.release);
         self.calls.push(Call { index, name: name.to_owned(), judge, quoted: None, empty: true });
         Ok(())
     }

@@ -1,17 +1,17 @@
-//! The judge of text that was not masked.
+//! The judge of what leaves: the one place where an answer's text meets its constraint.
 //!
-//! This is the one place where text from a provider meets its constraint: bytes go in, bytes come out that may be handed
-//! on, and at the end there is a verdict, with the edits that were made, or a diagnostic in words. A search that mends text
-//! instead of refusing it takes the place of what is inside; nothing outside has to change for that.
+//! Text that a provider wrote goes through a guard, which repairs what can be repaired and lists the edits; text that was
+//! masked is only read again, since a repair there would hide a defect of ours.
 //!
 //! Invariant: what came out is always the beginning of a valid answer, and all of it is one when [`Judge::end`] is content.
 
 use std::sync::Arc;
 
-use super::{unwrap::Unwrap, words};
+use super::unwrap::Unwrap;
 use crate::{
     backend::Wrapping,
     budget::Overrun,
+    guard::{self, End, FAITHFUL, Guard, Hopeless, Options, Release, Repairer, Verdict},
     inference::Edit,
     matcher::{Matcher, Program},
 };
@@ -27,28 +27,34 @@ pub(super) enum Fault {
 
 /// One text in the making.
 pub(super) struct Judge {
-    matcher: Matcher,
+    reader: Reader,
     unwrap: Option<Unwrap>,
     /// What came in, as the model wrote it.
     written: Vec<u8>,
-    /// What was taken, as it goes out.
-    taken: Vec<u8>,
-    /// Of `taken`, what went out: whole code points.
-    out: usize,
     edits: Vec<Edit>,
 }
 
+enum Reader {
+    /// Of masked text, which comes in whole code points.
+    Again(Box<Matcher>),
+    Guard(Box<Guard>),
+}
+
 impl Judge {
-    pub fn new(program: &Arc<Program>, wrapping: Wrapping) -> Self {
+    /// `release`: when text goes out that was not masked; none for text that was.
+    pub fn new(program: &Arc<Program>, wrapping: Wrapping, release: Option<Release>) -> Self {
         let wraps = wrapping != Wrapping::default();
-        Self {
-            matcher: program.matcher(),
-            unwrap: wraps.then(|| Unwrap::new(wrapping)),
-            written: Vec::new(),
-            taken: Vec::new(),
-            out: 0,
-            edits: Vec::new(),
-        }
+        let reader = match release {
+            None => Reader::Again(Box::new(program.matcher())),
+            Some(release) => {
+                let repairer = Repairer::of(program.blueprint());
+                Reader::Guard(Box::new(Guard::new(
+                    repairer,
+                    Options { release, bounds: FAITHFUL, ..Options::default() },
+                )))
+            }
+        };
+        Self { reader, unwrap: wraps.then(|| Unwrap::new(wrapping)), written: Vec::new(), edits: Vec::new() }
     }
 
     /// What the model wrote so far.
@@ -59,34 +65,31 @@ impl Judge {
     /// Takes more text; gives what may go out.
     ///
     /// # Errors
-    /// The text begins no valid answer.
+    /// The text begins no valid answer, and none that comes at a bearable cost.
     pub fn take(&mut self, text: &[u8]) -> Result<String, Fault> {
         self.written.extend_from_slice(text);
-        match self.unwrap.take() {
-            None => self.feed(text)?,
-            Some(mut unwrap) => {
-                let mut out = Vec::with_capacity(text.len());
-                for byte in text {
-                    if unwrap.step(*byte, &mut out) {
-                        self.feed(&out)?;
-                        out.clear();
-                        self.null(&mut unwrap, &mut out);
-                    }
-                }
-                self.unwrap = Some(unwrap);
-                self.feed(&out)?;
+        let Some(mut unwrap) = self.unwrap.take() else { return self.reader.feed(text) };
+        let (mut released, mut out) = (String::new(), Vec::with_capacity(text.len()));
+        for byte in text {
+            if unwrap.step(*byte, &mut out) {
+                released += &self.reader.feed(&out)?;
+                out.clear();
+                self.null(&mut unwrap, &mut out);
             }
         }
-        Ok(self.release())
+        self.unwrap = Some(unwrap);
+        released += &self.reader.feed(&out)?;
+        Ok(released)
     }
 
     /// A member is null: if the constraint does not take it so, it goes.
     fn null(&mut self, unwrap: &mut Unwrap, out: &mut Vec<u8>) {
+        let Reader::Guard(guard) = &mut self.reader else { return unwrap.settle(true, out) };
         let held = unwrap.held();
-        let keep = self.matcher.clone().accept_bytes(held) == held.len();
+        let keep = guard.may_take(held);
         if !keep {
             self.edits.push(Edit {
-                at: words::pointer(&self.taken),
+                at: guard.place(),
                 what: "a member that may be missing was null".to_owned(),
                 before: String::from_utf8_lossy(held).into_owned(),
                 after: String::new(),
@@ -95,50 +98,89 @@ impl Judge {
         unwrap.settle(keep, out);
     }
 
-    fn feed(&mut self, text: &[u8]) -> Result<(), Fault> {
-        let taken = self.matcher.accept_bytes(text);
-        self.taken.extend_from_slice(&text[..taken]);
-        if taken == text.len() {
-            return Ok(());
-        }
-        Err(match self.matcher.fault() {
-            Some(overrun) => Fault::Outgrown(overrun),
-            None => Fault::Violation(words::violation(&mut self.matcher, &self.taken, &text[taken..])),
-        })
-    }
-
-    /// What was taken and has not gone out, without the beginning of a code point.
-    fn release(&mut self) -> String {
-        let rest = &self.taken[self.out..];
-        let whole = match std::str::from_utf8(rest) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default(),
-        };
-        self.out += whole.len();
-        whole.to_owned()
-    }
-
     /// The text ends; `cut` says that its writer did not mean it to. Gives what may still go out, and the edits.
     ///
     /// # Errors
     /// A text that is no valid answer, though its writer meant it to end.
     pub fn end(&mut self, cut: bool) -> Result<(String, Vec<Edit>), Fault> {
-        let mut closed = true;
+        let (mut closed, mut released) = (true, String::new());
         if let Some(mut unwrap) = self.unwrap.take() {
             let mut out = Vec::new();
             closed = unwrap.end(&mut out);
             // What a cut left undecided may not fit; then it stays behind.
-            match self.feed(&out) {
+            match self.reader.feed(&out) {
                 Err(Fault::Violation(_)) if cut => {}
-                result => result?,
+                result => released += &result?,
             }
         }
-        if !(cut || closed && self.matcher.is_accepting()) {
-            return Err(match self.matcher.fault() {
-                Some(overrun) => Fault::Outgrown(overrun),
-                None => Fault::Violation(words::violation(&mut self.matcher, &self.taken, &[])),
-            });
+        if !closed && !cut {
+            return Err(Fault::Violation("the answer ends before the object that wraps it does".to_owned()));
         }
-        Ok((self.release(), std::mem::take(&mut self.edits)))
+        released += &self.reader.end(cut, &mut self.edits)?;
+        Ok((released, std::mem::take(&mut self.edits)))
     }
+}
+
+impl Reader {
+    fn feed(&mut self, text: &[u8]) -> Result<String, Fault> {
+        match self {
+            Self::Again(matcher) => match matcher.accept_bytes(text) == text.len() {
+                true => Ok(String::from_utf8_lossy(text).into_owned()),
+                false => Err(broken(matcher)),
+            },
+            Self::Guard(guard) => {
+                let released = guard.push(text);
+                match guard.hopeless() {
+                    None => Ok(released),
+                    Some(_) => settle(guard, End::Done, &mut Vec::new()),
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, cut: bool, edits: &mut Vec<Edit>) -> Result<String, Fault> {
+        match self {
+            Self::Again(matcher) => match cut || matcher.is_accepting() {
+                true => Ok(String::new()),
+                false => Err(broken(matcher)),
+            },
+            Self::Guard(guard) => settle(guard, if cut { End::Cut } else { End::Done }, edits),
+        }
+    }
+}
+
+fn broken(matcher: &Matcher) -> Fault {
+    match matcher.fault() {
+        Some(overrun) => Fault::Outgrown(overrun),
+        None => Fault::Violation("masked text does not satisfy the constraint".to_owned()),
+    }
+}
+
+/// What is left of a guarded text at its end.
+fn settle(guard: &mut Guard, end: End, edits: &mut Vec<Edit>) -> Result<String, Fault> {
+    let (rest, verdict) = guard.finish(end);
+    match verdict {
+        Verdict::Satisfied => {}
+        Verdict::Repaired { edits: more, .. }
+            if guard.came_as_json() && !more.iter().all(|edit| edit.what.keeps_structure()) =>
+        {
+            let words = guard.violation().map_or_else(String::new, |violation| violation.to_string());
+            return Err(Fault::Violation(words));
+        }
+        Verdict::Repaired { edits: more, .. } | Verdict::Truncated { edits: more } => {
+            edits.extend(more.into_iter().map(listed));
+        }
+        Verdict::Violated { refusal: Hopeless::Overrun(overrun), .. } => return Err(Fault::Outgrown(overrun)),
+        Verdict::Violated { violation, .. } => return Err(Fault::Violation(violation.to_string())),
+    }
+    Ok(rest)
+}
+
+/// An edit as the receipt has it.
+fn listed(edit: guard::Edit) -> Edit {
+    let at = match edit.pointer {
+        Some(pointer) if !pointer.is_empty() => pointer,
+        _ => format!("byte {}", edit.offset),
+    };
+    Edit { at, what: edit.what.to_string(), before: edit.before, after: edit.after }
 }

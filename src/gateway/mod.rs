@@ -33,7 +33,6 @@ mod load;
 mod programs;
 mod standards;
 mod unwrap;
-mod words;
 
 pub use answer::Answer;
 pub use load::Load;

@@ -32,6 +32,6 @@ mod stream;
 pub use diagnostic::{Violation, violation};
 pub use model::What;
 pub use pinned::Pinned;
-pub use repair::{BOUNDS, Edit, Refusal, Repair, Repairer, edits};
+pub use repair::{BOUNDS, Edit, FAITHFUL, Refusal, Repair, Repairer, edits};
 pub use search::{Bounds, Hopeless};
 pub use stream::{End, Guard, Options, Release, Verdict};

@@ -7,7 +7,11 @@
 //!
 //! Moves come in tiers, so that dear ones are not even listed before everything cheaper was tried.
 
-use std::{fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    fmt::{self, Debug},
+    hash::Hash,
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -61,6 +65,52 @@ pub enum What {
     Insert,
     Delete,
     Substitute,
+}
+
+impl What {
+    /// What the text says stays, as far as it is part of the answer.
+    pub fn keeps_content(self) -> bool {
+        !matches!(self, Self::Drop | Self::Insert | Self::Delete | Self::Substitute)
+    }
+
+    /// A text that is JSON as it stands is not read as anything else: at most, its values are spelt another way.
+    pub fn keeps_structure(self) -> bool {
+        use What::{Case, Close, Encoding, Fill, Keep, Number, Scalar};
+        matches!(self, Keep | Fill | Case | Scalar | Number | Encoding | Close)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keep => "kept",
+            Self::Prose => "text around the answer was dropped",
+            Self::Think => "a block of thinking was dropped",
+            Self::Fence => "a fence was dropped",
+            Self::Comment => "a comment was dropped",
+            Self::Ellipsis => "an ellipsis was dropped",
+            Self::Call => "the answer was taken out of a call",
+            Self::Space => "white space that JSON does not know",
+            Self::Quote => "quotes",
+            Self::Bare => "text without quotes was quoted",
+            Self::Escape => "an escape",
+            Self::Join => "strings were joined",
+            Self::Literal => "true, false or null in another spelling",
+            Self::Number => "a number in another spelling",
+            Self::Scalar => "a scalar was taken out of a string, or put into one",
+            Self::Encoding => "JSON within a string",
+            Self::Comma => "a comma",
+            Self::Colon => "a colon",
+            Self::Bracket => "a bracket",
+            Self::Close => "what was left open was closed",
+            Self::Fill => "what the constraint leaves no choice about was put in",
+            Self::Case => "upper or lower case",
+            Self::Drop => "content was dropped",
+            Self::Insert => "bytes were put in",
+            Self::Delete => "bytes were dropped",
+            Self::Substitute => "bytes were replaced",
+        })
+    }
 }
 
 /// What a move writes.

@@ -46,7 +46,10 @@ pub struct Repair {
 pub type Refusal = Hopeless;
 
 /// How far a repair may go unless the caller says otherwise.
-pub const BOUNDS: Bounds = Bounds { cost: table::LIMIT, steps: 1_000_000 };
+pub const BOUNDS: Bounds = Bounds { cost: table::LIMIT, faithful: false, steps: 1_000_000 };
+
+/// The same, and no content is dropped or made up.
+pub const FAITHFUL: Bounds = Bounds { faithful: true, ..BOUNDS };
 
 /// Repairs texts for one constraint. What it finds out about the constraint is kept for the next text.
 ///
@@ -80,6 +83,11 @@ impl Repairer {
     /// For any JSON value.
     pub fn any_json() -> Self {
         Self::new(&Constraint::JsonSchema("{}".into())).expect("the empty schema demands nothing that could be refused")
+    }
+
+    /// For a constraint that was compiled already, with whatever policy it was.
+    pub fn of(blueprint: &Blueprint) -> Self {
+        Self { blueprint: blueprint.clone(), machine: blueprint.machine() }
     }
 
     /// With the caller's policy and limits, and a cache of strings that constraints may share. Of the policy, only what

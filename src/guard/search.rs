@@ -17,6 +17,8 @@ use crate::{automaton::Recognizer, budget::Overrun};
 pub struct Bounds {
     /// Repairs that cost more are refused.
     pub cost: u32,
+    /// No content is dropped or made up: what takes more than another reading of the text is refused.
+    pub faithful: bool,
     /// Moves that are tried, and bytes of material that are written, at most.
     pub steps: usize,
 }
@@ -188,7 +190,7 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             return;
         }
         let Node { state, cost: paid, .. } = self.nodes[index as usize];
-        if paid + one.cost > self.bounds.cost {
+        if paid + one.cost > self.bounds.cost || self.bounds.faithful && !one.what.keeps_content() {
             return;
         }
         let Some((emit, state, extra)) = self.written(state, &one) else { return };

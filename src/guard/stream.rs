@@ -10,6 +10,7 @@ use super::{
     json::{Mode as Read, Quote, Reading},
     model::{Model, What},
     pinned::Pinned,
+    pointer,
     repair::{BOUNDS, Edit, Repairer, edits},
     search::{Bounds, Goal, Hopeless, Origin, Way, cheapest},
 };
@@ -154,6 +155,32 @@ impl Guard {
             Release::Strict => self.whole_characters(),
             Release::Buffered => String::new(),
         }
+    }
+
+    /// Whether the text could go on so from where it is. While no reading of it is certain, everything could.
+    pub fn may_take(&mut self, text: &[u8]) -> bool {
+        let (straight, state) = (self.straight, self.state);
+        let machine = self.repairer.machine();
+        machine.begin();
+        let mark = Recognizer::mark(machine);
+        let taken = text.iter().try_fold(state, |state, byte| Machine::step(machine, state, *byte));
+        Recognizer::forget_since(machine, mark);
+        !straight || taken.is_some()
+    }
+
+    /// The first place where the text, as it came, leaves its constraint. None: it satisfies it.
+    pub fn violation(&mut self) -> Option<Violation> {
+        violation(self.repairer.machine(), &self.text)
+    }
+
+    /// All that came is one JSON value as it stands.
+    pub fn came_as_json(&self) -> bool {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&self.text).is_ok()
+    }
+
+    /// The JSON pointer of the place that the answer has come to.
+    pub fn place(&self) -> String {
+        pointer::at(&self.released, &[self.released.len()]).pop().unwrap_or_default()
     }
 
     /// No continuation of what came can be repaired within the bounds: the rest need not be waited for.

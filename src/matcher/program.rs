@@ -204,6 +204,11 @@ impl Program {
         &self.engine
     }
 
+    /// What automata of the constraint are made from.
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
+    }
+
     /// Keywords of the constraint that demand nothing and were read as annotations, by JSON pointer: for the receipt.
     pub fn annotations(&self) -> &[String] {
         self.blueprint.annotations()

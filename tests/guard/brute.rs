@@ -156,7 +156,13 @@ fn compare(machine: &mut Machine, text: &[u8], limit: u32, tally: &mut Tally) {
     let (at, mode) = reading.start();
     let state = machine.start();
     let origin = Origin { at, mode, state };
-    let found = match cheapest(machine, &mut reading, origin, Bounds { cost: limit, steps: 10_000_000 }, Goal::Answer) {
+    let found = match cheapest(
+        machine,
+        &mut reading,
+        origin,
+        Bounds { cost: limit, faithful: false, steps: 10_000_000 },
+        Goal::Answer,
+    ) {
         Ok(way) => {
             assert_eq!(way.cost, way.steps.iter().map(|step| step.cost).sum::<u32>());
             let end = read(machine, &way.text).expect("a repair can be read");
@@ -308,7 +314,14 @@ fn nearest<R: Recognizer>(recognizer: &mut R, text: &str, limit: u32) -> Option<
     let mut bytes = Bytes::new(text.as_bytes());
     let (at, mode) = bytes.start();
     let origin = Origin { at, mode, state: recognizer.start() };
-    let way = cheapest(recognizer, &mut bytes, origin, Bounds { cost: limit, steps: 1_000_000 }, Goal::Answer).ok()?;
+    let way = cheapest(
+        recognizer,
+        &mut bytes,
+        origin,
+        Bounds { cost: limit, faithful: false, steps: 1_000_000 },
+        Goal::Answer,
+    )
+    .ok()?;
     Some((String::from_utf8(way.text).unwrap(), way.cost))
 }
 

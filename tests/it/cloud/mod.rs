@@ -3,6 +3,7 @@
 mod answers;
 mod attempts;
 mod faults;
+mod repairs;
 mod requests;
 mod setup;
 mod specs;
