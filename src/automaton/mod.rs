@@ -28,6 +28,11 @@ pub trait Recognizer {
     /// The text may end here.
     fn accepts(&mut self, state: Self::State) -> bool;
 
+    /// All that every text of the language begins with, by somebody's order, was read.
+    fn is_free(&self, _state: Self::State) -> bool {
+        true
+    }
+
     /// Text that completes what is being read or what must come at once: the rest of a token, or a value that is due.
     /// None where that is nothing, or not known.
     fn finish(&mut self, _state: Self::State) -> Option<Vec<u8>> {

@@ -21,8 +21,8 @@ use super::Problem;
 #[derive(Args)]
 pub(super) struct ConstraintFlags {
     /// A file with a JSON Schema
-    #[arg(long, value_name = "FILE")]
-    json_schema: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    json_schema: Option<PathBuf>,
     /// Whether the formats of JSON Schema are enforced or demand nothing
     #[arg(long, value_name = "HOW", default_value = "assert", value_parser = ["assert", "annotate"])]
     formats: String,
@@ -56,7 +56,7 @@ impl ConstraintFlags {
         engine.compile(&constraint, Policy { formats: self.formats(), ..policy }).map_err(|why| self.refused(&why))
     }
 
-    /// The constraint for texts that are to be repaired.
+    /// The constraint for texts that are to be repaired; any JSON value where a command does not require one.
     pub fn repairer(&self) -> Result<Repairer, Problem> {
         let policy = Policy { formats: self.formats(), ..Policy::LENIENT };
         let repairer = Repairer::within(&self.constraint()?, policy, Limits::default(), &Arc::default());
@@ -64,7 +64,8 @@ impl ConstraintFlags {
     }
 
     fn refused(&self, why: &Diagnostic) -> Problem {
-        Problem::refused(format!("{}: {why}", self.json_schema.display()))
+        let file = self.json_schema.as_deref().unwrap_or(Path::new("-"));
+        Problem::refused(format!("{}: {why}", file.display()))
     }
 
     fn formats(&self) -> Formats {
@@ -76,7 +77,7 @@ impl ConstraintFlags {
         for (uri, path) in &self.documents {
             documents.push((uri, read_text(path)?));
         }
-        let text = read_text(&self.json_schema)?.into();
+        let text = self.json_schema.as_deref().map_or(Ok("{}".to_owned()), read_text)?.into();
         Ok(Constraint::JsonSchema(JsonSchema { text, documents: Documents::new(documents) }))
     }
 }

@@ -21,7 +21,7 @@ mod walk;
 
 use std::{fmt::Display, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Structured output that holds: a server and tools for schema-constrained language models.
 #[derive(Parser)]
@@ -70,7 +70,11 @@ impl Problem {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let done = match Arguments::parse().command {
+    // A text alone can be repaired; the other commands need something to hold it against.
+    let command = Arguments::command()
+        .mut_subcommand("repair", |repair| repair.mut_arg("json_schema", |schema| schema.required(false)));
+    let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let done = match arguments.command {
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Repair(command) => command.run(),

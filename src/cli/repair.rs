@@ -19,7 +19,7 @@ use super::{
 #[derive(Args)]
 pub(super) struct Repair {
     #[command(flatten)]
-    constraint: Option<ConstraintFlags>,
+    constraint: ConstraintFlags,
     /// Read lines {"id","text"} and print lines {"id","text","edits","refused"}
     #[arg(long)]
     jsonl: bool,
@@ -48,10 +48,7 @@ struct Repaired<'a> {
 
 impl Repair {
     pub fn run(self) -> Result<ExitCode, Problem> {
-        let mut repairer = match &self.constraint {
-            None => Repairer::any_json(),
-            Some(flags) => flags.repairer()?,
-        };
+        let mut repairer = self.constraint.repairer()?;
         if self.jsonl { self.lines(&mut repairer) } else { self.one(&mut repairer) }
     }
 

@@ -71,7 +71,9 @@ impl Model for Bytes<'_> {
                 if mode == Mode::Start {
                     moves.push(Move::new(at, Mode::Before, Emit::Nothing, 40, What::Prose));
                 }
-                moves.push(Move::new(end, Mode::Done, Emit::Nothing, 40, What::Prose));
+                if mode == Mode::Inside {
+                    moves.push(Move::new(end, Mode::Done, Emit::Nothing, 40, What::Prose).if_accepted());
+                }
             }
             (_, 3, _) => {
                 for other in 0..=u8::MAX {

@@ -136,6 +136,8 @@ pub enum When {
     Always,
     /// Only where the recogniser does not take the next byte of the text as it stands.
     Stuck,
+    /// Only where the answer may end.
+    Accepted,
 }
 
 /// One thing that may be done.
@@ -152,6 +154,10 @@ pub struct Move<M> {
 impl<M> Move<M> {
     pub fn new(to: u32, mode: M, emit: Emit, cost: u32, what: What) -> Self {
         Self { to, mode, emit, cost, what, when: When::Always }
+    }
+
+    pub fn if_accepted(self) -> Self {
+        Self { when: When::Accepted, ..self }
     }
 
     pub fn if_stuck(self) -> Self {

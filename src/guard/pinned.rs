@@ -29,6 +29,10 @@ impl<R: Recognizer> Recognizer for Pinned<'_, R> {
         at as usize == self.text.len() && self.inner.accepts(state)
     }
 
+    fn is_free(&self, (at, _): Self::State) -> bool {
+        at as usize == self.text.len()
+    }
+
     fn finish(&mut self, (_, state): Self::State) -> Option<Vec<u8>> {
         self.inner.finish(state)
     }

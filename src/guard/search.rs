@@ -155,7 +155,7 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
                     continue;
                 }
                 let ends = tier == 0 && self.model.ends(at, mode);
-                if ends && (self.goal == Goal::Beginning || self.recognizer.accepts(state)) {
+                if ends && self.reached(state) {
                     return Ok(Some(index));
                 }
                 moves.clear();
@@ -174,6 +174,13 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         Ok(None)
     }
 
+    fn reached(&mut self, state: R::State) -> bool {
+        match self.goal {
+            Goal::Answer => self.recognizer.accepts(state),
+            Goal::Beginning => self.recognizer.is_free(state),
+        }
+    }
+
     fn goes_on(&mut self, index: u32) -> bool {
         let Node { at, mode, state, goes_on, .. } = self.nodes[index as usize];
         goes_on.unwrap_or_else(|| {
@@ -190,6 +197,9 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             return;
         }
         let Node { state, cost: paid, .. } = self.nodes[index as usize];
+        if one.when == When::Accepted && !self.recognizer.accepts(state) {
+            return;
+        }
         if paid + one.cost > self.bounds.cost || self.bounds.faithful && !one.what.keeps_content() {
             return;
         }

@@ -3,6 +3,8 @@
 
 mod baml;
 mod brute;
+mod damage;
 #[path = "../it/shared.rs"]
 mod shared;
+mod stream;
 mod suites;

@@ -120,7 +120,7 @@ impl Reading {
                     if !mode.is_fresh() && self.after_part(at) {
                         // What follows the closing fence is not the answer's.
                         let end = self.input.end_of(at);
-                        moves.push(nothing(end, Mode::Done, table::FENCE + 2, What::Fence));
+                        moves.push(nothing(end, Mode::Done, table::FENCE + 2, What::Fence).if_accepted());
                     }
                 }
             }
@@ -167,7 +167,7 @@ impl Reading {
             + if empty { 0 } else { weight.min(60) }
             + if number { 45 } else { 0 }
             + if behind_line || more { 30 } else { 0 };
-        moves.push(nothing(self.input.end_of(at), Mode::Done, cost, What::Prose));
+        moves.push(nothing(self.input.end_of(at), Mode::Done, cost, What::Prose).if_accepted());
     }
 
     /// The whole text as a string, where nothing else fits.

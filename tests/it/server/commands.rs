@@ -54,7 +54,7 @@ impl Drop for Scratch {
 #[test]
 fn help_names_the_commands_and_nothing_else_is_known() {
     let help = espalier(&["--help"], "");
-    for command in ["serve", "check", "sample", "mask", "models", "config"] {
+    for command in ["serve", "check", "repair", "sample", "mask", "models", "config"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
     }
     assert_eq!(espalier(&["check", "--regex", "a"], "").status, 2);
@@ -116,4 +116,31 @@ fn files_that_cannot_be_read_are_named() {
     assert!(done.status == 1 && done.err.contains("/nowhere/text"), "{}", done.err);
     let done = espalier(&["check", "--json-schema", schema.path(), "--jsonl"], "{\"id\":1}\n");
     assert!(done.status == 1 && done.err.contains("line 1") && done.err.contains("text"), "{}", done.err);
+}
+
+#[test]
+fn repair_prints_the_text_and_says_what_it_changed() {
+    let done = espalier(&["repair"], "Sure: {a: 1, 'b': True,}\n");
+    assert_eq!((done.status, &done.out[..]), (0, "{\"a\": 1, \"b\": true}\n"), "{}", done.err);
+    assert!(done.err.contains("literal") && done.err.contains("\"True\" -> \"true\""), "{}", done.err);
+    let valid = espalier(&["repair"], " {\"a\" : 1.0}\n");
+    assert_eq!((valid.status, &valid.out[..], &valid.err[..]), (0, " {\"a\" : 1.0}\n", ""));
+
+    let schema =
+        Scratch::new("repair.json", r#"{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}"#);
+    let refused = espalier(&["repair", "--json-schema", schema.path()], "{\"a\": \"x\"}");
+    assert_eq!((refused.status, &refused.out[..]), (1, ""));
+    assert!(refused.err.contains("/a (byte 6)") && refused.err.contains("a number"), "{}", refused.err);
+
+    let lines = "{\"id\":1,\"text\":\"{a:'5'\"}\n{\"id\":\"x\",\"text\":\"no\"}\n";
+    let done = espalier(&["repair", "--jsonl", "--json-schema", schema.path()], lines);
+    assert_eq!(done.status, 1);
+    let lines: Vec<serde_json::Value> = done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["text"], &lines[0]["refused"]), (&"{\"a\":5}".into(), &serde_json::Value::Null));
+    assert_eq!(lines[0]["edits"][1]["what"], "scalar");
+    assert!(lines[1]["text"].is_null() && lines[1]["refused"].is_string() && lines[1]["id"] == "x");
+
+    let bad = Scratch::new("repair-bad.json", r#"{"type":"foo"}"#);
+    assert_eq!(espalier(&["repair", "--json-schema", bad.path()], "{}").status, 2);
+    assert_eq!(espalier(&["check"], "{}").status, 2, "only repair does without a constraint");
 }
