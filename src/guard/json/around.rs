@@ -88,7 +88,7 @@ impl Reading {
                 let open = from + found;
                 let length = fence(&rest[open..]).unwrap_or(3);
                 // Every other one closes what the one before has opened.
-                if open > 0 && count < 8 && count % 2 == 0 {
+                if open > 0 && count < 8 && count.is_multiple_of(2) {
                     let cost = table::FENCED + count / 2;
                     moves.push(nothing(at + (open + length) as u32, Mode::Begun, cost, What::Fence));
                 }

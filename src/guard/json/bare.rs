@@ -87,10 +87,8 @@ impl Reading {
         let Some(first) = rest.first().copied() else { return };
         let blank_before = self.input.before(at).is_some_and(is_blank);
         match first {
-            b'"' => {
-                if self.input.at_part_end(at + 1) {
-                    moves.push(fixed(at + 1, Mode::Between, "\"", table::CLOSE, What::Quote));
-                }
+            b'"' if self.input.at_part_end(at + 1) => {
+                moves.push(fixed(at + 1, Mode::Between, "\"", table::CLOSE, What::Quote));
             }
             b',' | b'{' | b'}' | b'[' | b']' => {
                 let cost = match (first, rest.get(1)) {

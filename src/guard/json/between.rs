@@ -35,10 +35,10 @@ fn token(text: &[u8]) -> &[u8] {
 
 impl Reading {
     pub(super) fn between(&mut self, at: u32, mode: Mode, tier: usize, moves: &mut Moves) {
-        if let Some(back) = self.input.back(at) {
-            if tier == 0 {
-                moves.push(nothing(back, Mode::Between, 0, What::Keep));
-            }
+        if let Some(back) = self.input.back(at)
+            && tier == 0
+        {
+            moves.push(nothing(back, Mode::Between, 0, What::Keep));
         }
         let inside = if self.input.get(at).is_some_and(is_blank) { mode } else { Mode::Between };
         match tier {
@@ -93,9 +93,7 @@ impl Reading {
         {
             moves.push(fixed(at + 2, Mode::Quoted(Quote::Twice), "\"", table::QUOTE_STYLE, What::Quote));
         }
-        if rest.starts_with(b"...") {
-            moves.push(nothing(at + 3, mode, table::ELLIPSIS, What::Ellipsis));
-        } else if rest.starts_with("\u{2026}".as_bytes()) {
+        if rest.starts_with(b"...") || rest.starts_with("\u{2026}".as_bytes()) {
             moves.push(nothing(at + 3, mode, table::ELLIPSIS, What::Ellipsis));
         }
         self.other_scalars(at, moves);
@@ -140,7 +138,8 @@ impl Reading {
             return;
         };
         let before = self.input.before(at);
-        let boundary = !(is_word(first) && before.is_some_and(is_word)) && !matches!(first, b'.' | b'+');
+        let within_word = is_word(first) && before.is_some_and(is_word);
+        let boundary = !within_word && !matches!(first, b'.' | b'+');
         if !is_blank(first) && boundary && mode == Mode::Between {
             moves.push(fixed(at, mode, ",", table::COMMA, What::Comma).if_stuck());
             moves.push(fixed(at, mode, ":", table::COLON, What::Colon).if_stuck());
