@@ -178,6 +178,18 @@ pub trait Model {
     /// The moves of one tier, their costs at least the tier's.
     fn moves(&mut self, at: u32, mode: Self::Mode, tier: usize, moves: &mut Vec<Move<Self::Mode>>);
 
+    /// The byte that is kept here and the mode behind it, where that is the only move of the first tier. It may always
+    /// say none.
+    fn kept(&self, _at: u32, _mode: Self::Mode) -> Option<(u8, Self::Mode)> {
+        None
+    }
+
+    /// The tier that is to be looked at after this one. Those between must have no moves here; where `goes_on`, the
+    /// recogniser takes the next byte as it stands, so moves that are for [`When::Stuck`] do not count.
+    fn next_tier(&self, _at: u32, _mode: Self::Mode, tier: usize, _goes_on: bool) -> usize {
+        tier + 1
+    }
+
     /// The next byte, if it could be written as it stands.
     fn next_byte(&self, at: u32, mode: Self::Mode) -> Option<u8>;
 

@@ -82,15 +82,53 @@ struct Node<M, S> {
     what: What,
     /// The recogniser takes the next byte as it stands; found out on first need.
     goes_on: Option<bool>,
+    /// A cheaper way to the same place was found.
+    dead: bool,
     emit: Emit,
+}
+
+/// Places that are the same for all that follows.
+type Place<M, S> = (u32, M, S);
+
+/// The memory of a search, for the next one. Empty between two searches.
+pub struct Scratch<M, S> {
+    nodes: Vec<Node<M, S>>,
+    /// The cheapest node of each other place.
+    best: FxHashMap<Place<M, S>, u32>,
+    /// By position, the node that came there first, or a cheaper one of its place.
+    first: Vec<u32>,
+    /// By cost, nodes and the tier that is due.
+    queue: Vec<Vec<(u32, u8)>>,
+}
+
+impl<M, S> Default for Scratch<M, S> {
+    fn default() -> Self {
+        Self { nodes: Vec::new(), best: FxHashMap::default(), first: Vec::new(), queue: Vec::new() }
+    }
+}
+
+/// A search that made more nodes gives its memory back.
+const MAX_KEPT_NODES: usize = 1 << 15;
+
+impl<M, S> Scratch<M, S> {
+    fn begin(&mut self, costs: usize) {
+        if self.nodes.len() > MAX_KEPT_NODES {
+            *self = Self::default();
+        }
+        self.nodes.clear();
+        self.best.clear();
+        self.first.clear();
+        self.queue.iter_mut().for_each(Vec::clear);
+        self.queue.resize_with(costs, Vec::new);
+    }
 }
 
 struct Search<'a, R: Recognizer, M: Model> {
     recognizer: &'a mut R,
     model: &'a mut M,
-    nodes: Vec<Node<M::Mode, R::State>>,
-    best: FxHashMap<(u32, M::Mode, R::State), u32>,
-    queue: Vec<Vec<(u32, u8)>>,
+    scratch: &'a mut Scratch<M::Mode, R::State>,
+    /// The cost of the cheapest end that was seen.
+    least: u32,
     bounds: Bounds,
     goal: Goal,
     steps: usize,
@@ -102,7 +140,7 @@ const LOOK: usize = 256;
 /// Bytes of forced material that one move writes at most.
 const MAX_FORCED: usize = 4096;
 
-/// The cheapest way from a place to an accepted end. Cost: about 50 ns a kept byte; what the edits cost depends on how
+/// The cheapest way from a place to an accepted end. Cost: about 80 ns a kept byte; what the edits cost depends on how
 /// many ways are cheaper than the cheapest that ends.
 ///
 /// # Errors
@@ -114,9 +152,23 @@ pub fn cheapest<R: Recognizer, M: Model>(
     bounds: Bounds,
     goal: Goal,
 ) -> Result<Way<M::Mode>, Hopeless> {
-    let queue = vec![Vec::new(); bounds.cost as usize + 1];
-    let mut search =
-        Search { recognizer, model, nodes: Vec::new(), best: FxHashMap::default(), queue, bounds, goal, steps: 0 };
+    cheapest_in(&mut Scratch::default(), recognizer, model, origin, bounds, goal)
+}
+
+/// The same in the memory of an earlier search.
+///
+/// # Errors
+/// As [`cheapest`].
+pub fn cheapest_in<R: Recognizer, M: Model>(
+    scratch: &mut Scratch<M::Mode, R::State>,
+    recognizer: &mut R,
+    model: &mut M,
+    origin: Origin<M::Mode, R::State>,
+    bounds: Bounds,
+    goal: Goal,
+) -> Result<Way<M::Mode>, Hopeless> {
+    scratch.begin(bounds.cost as usize + 1);
+    let mut search = Search { recognizer, model, scratch, least: u32::MAX, bounds, goal, steps: 0 };
     search.push(Node {
         at: origin.at,
         mode: origin.mode,
@@ -125,6 +177,7 @@ pub fn cheapest<R: Recognizer, M: Model>(
         cost: 0,
         what: What::Keep,
         goes_on: None,
+        dead: false,
         emit: Emit::Nothing,
     });
     let found = search.run()?;
@@ -138,8 +191,8 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
     fn run(&mut self) -> Result<Option<u32>, Hopeless> {
         let mut moves = Vec::new();
         let mut looks = 0;
-        for cost in 0..self.queue.len() {
-            while let Some((index, tier)) = self.queue[cost].pop() {
+        for cost in 0..self.scratch.queue.len() {
+            while let Some((index, tier)) = self.scratch.queue[cost].pop() {
                 if looks % LOOK == 0 {
                     self.recognizer.begin();
                     if let Some(overrun) = self.recognizer.fault() {
@@ -150,28 +203,68 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
                 if self.steps > self.bounds.steps {
                     return Err(Hopeless::OutOfSteps { steps: self.bounds.steps });
                 }
-                let Node { at, mode, state, cost: paid, .. } = self.nodes[index as usize];
-                if self.best.get(&(at, mode, state)).is_some_and(|best| *best < paid) {
+                let Node { at, mode, state, dead, .. } = self.scratch.nodes[index as usize];
+                if dead {
                     continue;
                 }
-                let ends = tier == 0 && self.model.ends(at, mode);
-                if ends && self.reached(state) {
-                    return Ok(Some(index));
+                if tier == 0 {
+                    if self.model.ends(at, mode) && self.reached(state) {
+                        return Ok(Some(index));
+                    }
+                    if self.keep_on(index) {
+                        continue;
+                    }
                 }
-                moves.clear();
                 self.model.moves(at, mode, usize::from(tier), &mut moves);
                 for one in moves.drain(..) {
                     self.take(index, one);
                 }
-                let next = usize::from(tier) + 1;
-                if let Some(more) = M::TIERS.get(next)
-                    && let Some(queue) = self.queue.get_mut((paid + more) as usize)
-                {
-                    queue.push((index, next as u8));
-                }
+                let Node { cost: paid, goes_on, .. } = self.scratch.nodes[index as usize];
+                self.await_tier(index, (at, mode, paid), usize::from(tier), goes_on == Some(true));
             }
         }
         Ok(None)
+    }
+
+    /// The node is looked at again when its next tier is due.
+    fn await_tier(&mut self, index: u32, (at, mode, cost): (u32, M::Mode, u32), tier: usize, goes_on: bool) {
+        let next = self.model.next_tier(at, mode, tier, goes_on);
+        if let Some(more) = M::TIERS.get(next)
+            && cost + more < self.least
+            && let Some(queue) = self.scratch.queue.get_mut((cost + more) as usize)
+        {
+            queue.push((index, next as u8));
+        }
+    }
+
+    /// Follows the text as it stands for as long as nothing else is to be had for nothing. The way by the queue would come
+    /// to the same. False: this node needs that way.
+    fn keep_on(&mut self, first: u32) -> bool {
+        let mut index = first;
+        let Node { mut at, mut mode, mut state, cost, .. } = self.scratch.nodes[index as usize];
+        loop {
+            let kept = match index != first && self.model.ends(at, mode) {
+                // Whether it is an end is asked when it is taken from the queue.
+                true => None,
+                false => self.model.kept(at, mode),
+            };
+            let Some((byte, behind)) = kept else {
+                if index != first {
+                    self.scratch.queue[cost as usize].push((index, 0));
+                }
+                return index != first;
+            };
+            self.steps += 1;
+            let after = self.recognizer.step(state, byte);
+            self.scratch.nodes[index as usize].goes_on = Some(after.is_some());
+            self.await_tier(index, (at, mode, cost), 0, after.is_some());
+            let Some(next) = after else { return true };
+            (at, mode, state) = (at + 1, behind, next);
+            let (what, emit) = (What::Keep, Emit::Byte(byte));
+            let node = Node { at, mode, state, parent: index, cost, what, goes_on: None, dead: false, emit };
+            let Some(next) = self.insert(node) else { return true };
+            index = next;
+        }
     }
 
     fn reached(&mut self, state: R::State) -> bool {
@@ -182,11 +275,11 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
     }
 
     fn goes_on(&mut self, index: u32) -> bool {
-        let Node { at, mode, state, goes_on, .. } = self.nodes[index as usize];
+        let Node { at, mode, state, goes_on, .. } = self.scratch.nodes[index as usize];
         goes_on.unwrap_or_else(|| {
             let next = self.model.next_byte(at, mode);
             let goes_on = next.is_some_and(|byte| self.recognizer.step(state, byte).is_some());
-            self.nodes[index as usize].goes_on = Some(goes_on);
+            self.scratch.nodes[index as usize].goes_on = Some(goes_on);
             goes_on
         })
     }
@@ -196,17 +289,25 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         if one.when == When::Stuck && self.goes_on(index) {
             return;
         }
-        let Node { state, cost: paid, .. } = self.nodes[index as usize];
+        let Node { state, cost: paid, .. } = self.scratch.nodes[index as usize];
         if one.when == When::Accepted && !self.recognizer.accepts(state) {
             return;
         }
-        if paid + one.cost > self.bounds.cost || self.bounds.faithful && !one.what.keeps_content() {
+        if paid + one.cost > self.bounds.cost
+            || paid + one.cost >= self.least
+            || self.bounds.faithful && !one.what.keeps_content()
+        {
             return;
         }
-        let Some((emit, state, extra)) = self.written(state, &one) else { return };
+        let kept = one.what == What::Keep && matches!(one.emit, Emit::Byte(_));
+        let written = self.written(state, &one);
+        if kept {
+            self.scratch.nodes[index as usize].goes_on = Some(written.is_some());
+        }
+        let Some((emit, state, extra)) = written else { return };
         let cost = paid + one.cost + extra;
         let Move { to: at, mode, what, .. } = one;
-        self.push(Node { at, mode, state, parent: index, cost, what, goes_on: None, emit });
+        self.push(Node { at, mode, state, parent: index, cost, what, goes_on: None, dead: false, emit });
     }
 
     /// What a move writes, the state after it, and what its material costs.
@@ -261,26 +362,54 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
     }
 
     fn push(&mut self, node: Node<M::Mode, R::State>) {
-        let Some(queue) = self.queue.get_mut(node.cost as usize) else { return };
-        let best = self.best.entry((node.at, node.mode, node.state)).or_insert(u32::MAX);
-        if node.cost < *best {
-            *best = node.cost;
-            queue.push((self.nodes.len() as u32, 0));
-            self.nodes.push(node);
+        let Node { cost, at, mode, state, .. } = node;
+        if cost < self.least && self.model.ends(at, mode) && self.reached(state) {
+            self.least = cost + 1;
         }
+        if let Some(index) = self.insert(node) {
+            self.scratch.queue[cost as usize].push((index, 0));
+        }
+    }
+
+    /// Adds a node, unless its place was reached as cheaply before or it costs too much.
+    fn insert(&mut self, node: Node<M::Mode, R::State>) -> Option<u32> {
+        if node.cost > self.bounds.cost || node.cost >= self.least {
+            return None;
+        }
+        let Scratch { nodes, best, first, .. } = &mut *self.scratch;
+        let index = nodes.len() as u32;
+        // Mostly one path is all there is: the first node of each position is found without hashing.
+        let at = node.at as usize;
+        if first.len() <= at {
+            first.resize(at + 1, u32::MAX);
+        }
+        let known = match nodes.get(first[at] as usize) {
+            None => &mut first[at],
+            Some(other) if (other.mode, other.state) == (node.mode, node.state) => &mut first[at],
+            Some(_) => best.entry((node.at, node.mode, node.state)).or_insert(u32::MAX),
+        };
+        if let Some(other) = nodes.get_mut(*known as usize) {
+            if other.cost <= node.cost {
+                return None;
+            }
+            other.dead = true;
+        }
+        *known = index;
+        nodes.push(node);
+        Some(index)
     }
 
     fn way(&self, goal: u32) -> Way<M::Mode> {
         let mut indices = vec![goal];
         while let Some(last) = indices.last()
-            && self.nodes[*last as usize].parent != u32::MAX
+            && self.scratch.nodes[*last as usize].parent != u32::MAX
         {
-            indices.push(self.nodes[*last as usize].parent);
+            indices.push(self.scratch.nodes[*last as usize].parent);
         }
         indices.reverse();
-        let (mut text, mut steps) = (Vec::new(), Vec::new());
+        let (mut text, mut steps) = (Vec::new(), Vec::<Step>::new());
         for pair in indices.windows(2) {
-            let (before, node) = (&self.nodes[pair[0] as usize], &self.nodes[pair[1] as usize]);
+            let (before, node) = (&self.scratch.nodes[pair[0] as usize], &self.scratch.nodes[pair[1] as usize]);
             let start = text.len();
             match &node.emit {
                 Emit::Byte(byte) => text.push(*byte),
@@ -289,9 +418,18 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
                 _ => {}
             }
             let cost = node.cost - before.cost;
+            let kept = |step: &&mut Step| step.what == What::Keep && step.to == before.at && step.cost == 0;
+            if node.what == What::Keep
+                && cost == 0
+                && matches!(node.emit, Emit::Byte(_))
+                && let Some(last) = steps.last_mut().filter(kept)
+            {
+                (last.to, last.end) = (node.at, text.len());
+                continue;
+            }
             steps.push(Step { what: node.what, from: before.at, to: node.at, start, end: text.len(), cost });
         }
-        let Node { cost, mode, .. } = self.nodes[goal as usize];
+        let Node { cost, mode, .. } = self.scratch.nodes[goal as usize];
         Way { text, steps, cost, mode }
     }
 }

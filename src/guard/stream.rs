@@ -102,6 +102,8 @@ pub struct Guard {
     next_look: usize,
     /// Bytes since what the automaton holds was measured.
     unmeasured: usize,
+    /// Looks in a row that ran out of steps.
+    undecided: usize,
     hopeless: Option<Hopeless>,
 }
 
@@ -110,6 +112,9 @@ const WINDOW: usize = 32;
 
 /// So many bytes at the end are not judged: what follows may turn them into something else.
 const MARGIN: usize = 64;
+
+/// So many looks in a row that run out of steps mean that there is no hope.
+const UNDECIDED: usize = 3;
 
 /// Bytes between measurements of what the automaton holds.
 const MEASURE: usize = 4096;
@@ -130,6 +135,7 @@ impl Guard {
             untouched: true,
             next_look: 0,
             unmeasured: 0,
+            undecided: 0,
             hopeless: None,
         }
     }
@@ -183,7 +189,8 @@ impl Guard {
         pointer::at(&self.released, &[self.released.len()]).pop().unwrap_or_default()
     }
 
-    /// No continuation of what came can be repaired within the bounds: the rest need not be waited for.
+    /// No continuation of what came can be repaired within the bounds, or whether one can is beyond the steps again and
+    /// again: the rest need not be waited for.
     pub fn hopeless(&self) -> Option<&Hopeless> {
         self.hopeless.as_ref()
     }
@@ -247,8 +254,15 @@ impl Guard {
         let bounds = Bounds { steps, ..self.options.bounds };
         let mut reading = Reading::of_beginning(&self.text, 0);
         match self.search(&mut reading, bounds, Goal::Beginning) {
-            Ok(way) => self.believe(&reading, way),
-            Err(Hopeless::OutOfSteps { .. }) => {}
+            Ok(way) => {
+                self.undecided = 0;
+                self.believe(&reading, way);
+            }
+            Err(hopeless @ Hopeless::OutOfSteps { .. }) => {
+                // It will not get easier as the text grows.
+                self.undecided += 1;
+                self.hopeless = (self.undecided >= UNDECIDED).then_some(hopeless);
+            }
             Err(_) => {
                 // What looks dear at the end may turn out to be cheap.
                 let mut reading = Reading::of_beginning(&self.text, MARGIN);

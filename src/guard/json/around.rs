@@ -152,21 +152,24 @@ impl Reading {
         let number = before.is_some_and(|byte| byte.is_ascii_digit());
         let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
         let behind_line = rest[..blanks].contains(&b'\n') && matches!(rest.get(blanks), Some(b'{' | b'['));
-        let empty = matches!(rest.trim_ascii(), b"{}" | b"[]");
+        let bare = rest.trim_ascii();
+        let bare = bare.strip_prefix(b",").unwrap_or(bare).trim_ascii_start();
+        let empty = matches!(bare, b"{}" | b"[]");
         let weight: u32 = rest
             .iter()
             .take(200)
             .map(|byte| match byte {
-                b'{' | b'[' | b',' | b'"' => 2,
+                b'{' | b'[' | b',' => 2,
+                b'"' => 6,
                 b'}' | b']' => 12,
                 _ => 0,
             })
             .sum();
         let more = rest[0] == b':' || (rest[0] == b',' && rest.len() > 1 + blanks);
         let cost = table::TAIL
-            + if empty { 0 } else { weight.min(60) }
+            + if empty { 0 } else { weight.min(120) }
             + if number { 45 } else { 0 }
-            + if behind_line || more { 30 } else { 0 };
+            + if behind_line || (more && !empty) { 30 } else { 0 };
         moves.push(nothing(self.input.end_of(at), Mode::Done, cost, What::Prose).if_accepted());
     }
 

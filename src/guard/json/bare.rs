@@ -90,6 +90,7 @@ impl Reading {
             b'"' if self.input.at_part_end(at + 1) => {
                 moves.push(fixed(at + 1, Mode::Between, "\"", table::CLOSE, What::Quote));
             }
+            b'"' => {}
             b',' | b'{' | b'}' | b'[' | b']' => {
                 let cost = match (first, rest.get(1)) {
                     (b',', Some(b' ')) => table::BARE_COMMA_OR_BRACKET,

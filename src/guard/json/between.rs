@@ -35,8 +35,8 @@ fn token(text: &[u8]) -> &[u8] {
 
 impl Reading {
     pub(super) fn between(&mut self, at: u32, mode: Mode, tier: usize, moves: &mut Moves) {
-        if let Some(back) = self.input.back(at)
-            && tier == 0
+        if tier == 0
+            && let Some(back) = self.input.back(at)
         {
             moves.push(nothing(back, Mode::Between, 0, What::Keep));
         }
@@ -138,9 +138,8 @@ impl Reading {
             return;
         };
         let before = self.input.before(at);
-        let within_word = is_word(first) && before.is_some_and(is_word);
-        let boundary = !within_word && !matches!(first, b'.' | b'+');
-        if !is_blank(first) && boundary && mode == Mode::Between {
+        let inside = (is_word(first) && before.is_some_and(is_word)) || matches!(first, b'.' | b'+');
+        if !is_blank(first) && !inside && mode == Mode::Between {
             moves.push(fixed(at, mode, ",", table::COMMA, What::Comma).if_stuck());
             moves.push(fixed(at, mode, ":", table::COLON, What::Colon).if_stuck());
         }
@@ -302,13 +301,7 @@ impl Reading {
     /// Brackets, and what costs about as much.
     fn brackets(&mut self, at: u32, mode: Mode, moves: &mut Moves) {
         let rest = self.input.rest(at);
-        let Some(first) = rest.first().copied() else {
-            if self.whole && mode == Mode::Between {
-                // A comma came last, and nothing behind it.
-                return;
-            }
-            return;
-        };
+        let Some(first) = rest.first().copied() else { return };
         if is_blank(first) {
             return;
         }
@@ -336,7 +329,11 @@ impl Reading {
         if !matches!(first, b'}' | b']' | b',' | b':') && !inside {
             let cost = if mode.is_fresh() { table::WRAP } else { table::BRACKET_OPENED };
             // In front of the first value of a row rather than of a row.
-            let row = if first == b'[' || self.input.before(at) == Some(b'[') { 2 } else { 0 };
+            let row = match self.input.before_blanks(at) {
+                _ if first == b'[' => 4,
+                Some((b',', comma)) if matches!(self.input.before_blanks(comma), Some((b']', _))) => 0,
+                _ => 2,
+            };
             moves.push(fixed(at, Mode::Between, "[", cost + row, What::Bracket));
             let cost = if self.key_stands(at) { table::OBJECT_AROUND_KEY } else { cost + 10 };
             moves.push(fixed(at, Mode::Between, "{", cost, What::Bracket));
@@ -411,12 +408,14 @@ impl Reading {
         if first.is_some() {
             moves.push(nothing(at + 1, mode, table::BYTE, What::Delete));
         }
+        // Numbers may be changed, but none is made up where there was none.
+        let digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
+        if mode.is_fresh() || !(digit(first) || digit(self.input.before(at))) {
+            return;
+        }
         for byte in *b"0123456789-.eE" {
-            if mode.is_fresh() {
-                continue;
-            }
             moves.push(Move::new(at, Mode::Between, Emit::Byte(byte), table::BYTE, What::Insert));
-            if first.is_some_and(|first| is_word(first) && first != byte) {
+            if digit(first) && first != Some(byte) {
                 moves.push(Move::new(at + 1, Mode::Between, Emit::Byte(byte), table::BYTE, What::Substitute));
             }
         }

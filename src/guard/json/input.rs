@@ -69,6 +69,15 @@ impl Input {
         (!first).then(|| self.bytes[at as usize - 1])
     }
 
+    /// The last byte before a position that is no blank, and where it stands.
+    pub fn before_blanks(&self, at: u32) -> Option<(u8, u32)> {
+        let mut before = at;
+        while self.before(before).is_some_and(is_blank) {
+            before -= 1;
+        }
+        self.before(before).map(|byte| (byte, before - 1))
+    }
+
     /// The end of the whole text.
     pub fn length(&self) -> u32 {
         self.length

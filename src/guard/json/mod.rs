@@ -21,8 +21,8 @@ pub mod table;
 
 use super::model::{Emit, Model, Move, What};
 use crate::automaton::Recognizer;
-use input::Input;
 pub use input::string_end;
+use input::{Input, is_word};
 
 /// Which quotes a string stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,6 +102,25 @@ impl Model for Reading {
             Mode::Done => {}
         }
         debug_assert!(moves.iter().all(|one| one.cost >= table::TIERS[tier]), "a move below its tier: {moves:?}");
+    }
+
+    fn kept(&self, at: u32, mode: Mode) -> Option<(u8, Mode)> {
+        let byte = self.input.get(at)?;
+        match mode {
+            Mode::Quoted(Quote::Double) => (byte >= 0x20 && !matches!(byte, b'"' | b'\\')).then_some((byte, mode)),
+            Mode::Between if byte == b'"' => Some((byte, Mode::Quoted(Quote::Double))),
+            Mode::Between => Some((byte, mode)),
+            _ => None,
+        }
+    }
+
+    fn next_tier(&self, at: u32, mode: Mode, tier: usize, goes_on: bool) -> usize {
+        match mode {
+            // In the midst of a string, nothing is at hand but exchanging bytes.
+            Mode::Quoted(_) if goes_on && tier < 4 && self.input.get(at).is_some_and(quoted::is_ordinary) => 5,
+            Mode::Bare if goes_on && tier < 4 && self.input.get(at).is_some_and(is_word) => 5,
+            _ => tier + 1,
+        }
     }
 
     fn next_byte(&self, at: u32, mode: Mode) -> Option<u8> {

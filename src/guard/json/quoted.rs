@@ -25,6 +25,14 @@ fn closing(quote: Quote, text: &[u8]) -> Option<usize> {
     }
 }
 
+/// A byte that inside a string, where its value may have it, is looked at by no rule.
+pub fn is_ordinary(byte: u8) -> bool {
+    let marks =
+        matches!(byte, b'-' | b'_' | b'.' | b'!' | b'?' | b'(' | b'*' | b'@' | b'%' | b'&' | b'<' | b'>' | b'=');
+    // Quotation marks begin with these two.
+    marks || byte.is_ascii_alphanumeric() || (byte >= 0x80 && !matches!(byte, 0xe2 | 0xc2))
+}
+
 /// The length of the escape that a text begins with, if JSON knows it.
 pub fn known_escape(text: &[u8]) -> Option<usize> {
     match text {
@@ -142,6 +150,15 @@ impl Reading {
         super::between::opening(self.input.rest(next)).map(|(quote, length)| (next + length as u32, quote))
     }
 
+    /// A word and the quote that ends the last string of a list: its opening quote is missing.
+    fn word_lacks_quote(&self, at: u32) -> bool {
+        let rest = self.input.rest(at);
+        let Some(word) = rest.strip_prefix(b" ") else { return false };
+        let length = word.iter().take_while(|byte| is_word(**byte)).count();
+        let behind = word[length..].strip_prefix(b"\"").map(<[u8]>::trim_ascii_start);
+        length > 0 && behind.is_some_and(|behind| behind.first() == Some(&b']'))
+    }
+
     /// A comma and words that are neither a value nor a key: the string goes on.
     fn words_follow(&self, at: u32) -> bool {
         let rest = self.input.rest(at);
@@ -185,6 +202,7 @@ impl Reading {
             let cost = match () {
                 () if follows && self.words_follow(at + length as u32) => table::ESCAPE_AT_COMMA,
                 () if follows || opens => table::ESCAPE_AT_TERMINATOR,
+                () if self.word_lacks_quote(at + length as u32) => table::ESCAPE_AT_TERMINATOR + 2,
                 () if last => table::ESCAPE_LAST,
                 () => table::ESCAPE,
             };
