@@ -1,7 +1,7 @@
 //! The cost model for JSON: how a text that means JSON is read, and what each liberty costs.
 //!
 //! Nouns: a [`Mode`] is what is being read; the [`table`] has the prices; `between`, `quoted`, `bare` and `around` have
-//! the moves of one mode each; an [`Input`] is the text, with JSON that stands in strings decoded beside it.
+//! the moves of one mode each; an `Input` is the text, with JSON that stands in strings decoded beside it.
 //!
 //! The reading knows spelling only. Whether a key or a value is due, whether a string may be a number here, and which
 //! bracket closes what, is the recogniser's to say: each reading is tried, those that it refuses die, and of the others
