@@ -48,6 +48,13 @@ def scaling():
     must("Scaling", ["cargo", "bench", "--bench", "scaling", "--", *files], 3600, show=True)
 
 
+def repair():
+    """Minimality against brute force, and damaged documents; printed, to be put into a record."""
+    env = {"ESPALIER_MEASURE": "1", "ESPALIER_SHARED": str(SHARED.parent)}
+    must("Repair", ["cargo", "test", "--release", "--no-default-features", "--test", "guard", "--", "--nocapture"], 2 * 3600,
+         show=True, env=env)
+
+
 def judged(today):
     """All the answers that two validators judge; `make test` has a sample of them."""
     python = test.python()
@@ -70,6 +77,7 @@ def main():
     judged(today)
     masks(today)
     scaling()
+    repair()
 
 
 if __name__ == "__main__":

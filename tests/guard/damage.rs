@@ -228,7 +228,11 @@ fn damaged_instances_are_valid_or_refused() {
                 match repair {
                     Ok(repair) => {
                         assert!(repairer.violation(&repair.text).is_none(), "{}: {text}", entry.id);
-                        let value: Value = serde_json::from_str(&repair.text).unwrap();
+                        // A number may be larger than the validator's numbers are.
+                        let Ok(value) = serde_json::from_str::<Value>(&repair.text) else {
+                            unjudged += 1;
+                            continue;
+                        };
                         count.restored += usize::from(serde_json::from_str::<Value>(&test.text).unwrap() == value);
                         match believed {
                             false => unjudged += 1,
