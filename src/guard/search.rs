@@ -19,7 +19,7 @@ pub struct Bounds {
     pub cost: u32,
     /// No content is dropped or made up: what takes more than another reading of the text is refused.
     pub faithful: bool,
-    /// Moves that are tried, and bytes of material that are written, at most.
+    /// Moves that are tried, at most; a question for material counts as 250.
     pub steps: usize,
 }
 
@@ -136,6 +136,9 @@ struct Search<'a, R: Recognizer, M: Model> {
 
 /// Nodes between two looks at the recogniser's limits.
 const LOOK: usize = 256;
+
+/// Steps that a question for material counts as: the recogniser searches too.
+const MATERIAL: usize = 250;
 
 /// Bytes of forced material that one move writes at most.
 const MAX_FORCED: usize = 4096;
@@ -312,6 +315,9 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
 
     /// What a move writes, the state after it, and what its material costs.
     fn written(&mut self, state: R::State, one: &Move<M::Mode>) -> Option<(Emit, R::State, u32)> {
+        if matches!(one.emit, Emit::Finish | Emit::Close | Emit::Due) {
+            self.steps += MATERIAL;
+        }
         let text = match &one.emit {
             Emit::Nothing => return Some((Emit::Nothing, state, 0)),
             Emit::Byte(byte) => return Some((Emit::Byte(*byte), self.recognizer.step(state, *byte)?, 0)),

@@ -72,18 +72,8 @@ impl Machine {
     /// A short text that completes the document; empty where it may end. None if none was found within the budget.
     pub fn home(&mut self, state: State, cost: Cost) -> Option<Vec<u8>> {
         let mark = self.mark();
-        let kept = self.frames.count();
         let indented = std::mem::take(&mut self.style.indented);
-        let mut search = Search {
-            machine: self,
-            cost,
-            steps: MAX_STEPS,
-            open: Vec::new(),
-            leant_on: None,
-            kept,
-            varying: false,
-            behind: Vec::new(),
-        };
+        let mut search = Search::new(self, cost);
         let text = search.way_from(Self::compact(state));
         self.style.indented = indented;
         let text = if indented { text.and_then(|text| self.indent(state, &text)) } else { text };
@@ -120,17 +110,7 @@ impl Machine {
             return None;
         }
         let mark = self.mark();
-        let kept = self.frames.count();
-        let mut search = Search {
-            machine: self,
-            cost,
-            steps: MAX_STEPS,
-            open: Vec::new(),
-            leant_on: None,
-            kept,
-            varying: false,
-            behind: Vec::new(),
-        };
+        let mut search = Search::new(self, cost);
         let text = part(&mut search);
         self.forget_since(mark);
         text.map(|(text, _)| text)
@@ -151,6 +131,14 @@ struct Search<'a> {
     varying: bool,
     /// Frames passed on the way, with the length of the text at that point.
     behind: Vec<(FrameId, usize)>,
+}
+
+impl<'a> Search<'a> {
+    fn new(machine: &'a mut Machine, cost: Cost<'a>) -> Self {
+        let kept = machine.frames.count();
+        let (open, behind) = (Vec::new(), Vec::new());
+        Self { machine, cost, steps: MAX_STEPS, open, leant_on: None, kept, varying: false, behind }
+    }
 }
 
 /// A point of a container's search.
