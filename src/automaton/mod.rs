@@ -7,6 +7,7 @@ use std::{fmt::Debug, hash::Hash};
 
 use crate::budget::Overrun;
 
+pub mod chart;
 pub mod json;
 pub mod lexical;
 

@@ -4,7 +4,7 @@
 //! embedded schemas; a lexeme is a [`Regex`]. A grammar is made by a [`Builder`], the only door.
 //!
 //! Invariants: every rule that is named has a body. Nothing is promised beyond that: rules may be recursive in any way,
-//! ambiguous, empty, never reached or without any text; [`Grammar::unproductive`] names the latter.
+//! ambiguous, empty, never reached or without any text.
 //!
 //! A grammar means its texts, and no more: a lexeme may end wherever it has matched, whether or not it could go on
 //! (longest match is a habit of lexers), and precedence between rules chooses among readings, not among texts.
@@ -83,36 +83,6 @@ impl Grammar {
 
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
-    }
-
-    /// The rules without any text, in order: each of them needs one of them. Lexemes are taken to match something.
-    pub fn unproductive(&self) -> Vec<RuleId> {
-        let mut productive = vec![false; self.rules.len()];
-        loop {
-            let mut grown = false;
-            for (rule, known) in self.rules.iter().zip(0..) {
-                if !productive[known] && yields(&rule.body, &productive) {
-                    productive[known] = true;
-                    grown = true;
-                }
-            }
-            if !grown {
-                break;
-            }
-        }
-        (0..self.rules.len() as u32).filter(|id| !productive[*id as usize]).map(RuleId).collect()
-    }
-}
-
-/// Whether a body has a text, if the productive rules do.
-fn yields(body: &Expr, productive: &[bool]) -> bool {
-    match body {
-        Expr::Empty | Expr::Ignore(_) | Expr::Token(_) | Expr::Json(_) => true,
-        Expr::Lexeme(regex) => *regex != Regex::NOTHING,
-        Expr::Rule(id) => productive[id.0 as usize],
-        Expr::Seq(parts) => parts.iter().all(|part| yields(part, productive)),
-        Expr::Alt(parts) => parts.iter().any(|part| yields(part, productive)),
-        Expr::Repeat { body, min, .. } => *min == 0 || yields(body, productive),
     }
 }
 
