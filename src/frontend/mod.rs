@@ -5,9 +5,14 @@
 //! demand is refused.
 
 mod automaton;
+pub mod choice;
 mod diagnostic;
 pub mod json_schema;
+pub mod regex;
 
+use std::sync::Arc;
+
+use crate::grammar::Grammar;
 pub use crate::schema::Documents;
 pub use automaton::Blueprint;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
@@ -20,6 +25,8 @@ pub enum Constraint {
     JsonObject,
     /// A value that satisfies this JSON Schema. Made from a text alone by `into`, where it refers to nothing outside.
     JsonSchema(JsonSchema),
+    /// A text of a grammar that was built, not written.
+    Built(Arc<Grammar>),
 }
 
 /// In which order a generated object has its keys.

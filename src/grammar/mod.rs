@@ -30,6 +30,8 @@ pub enum Expr {
     Lexeme(Regex),
     /// A special token of the model's, which has no text.
     Token(TokenClass),
+    /// A text that this pattern of ECMA 262 matches as a whole: for conditions on what stands around, which no lexeme has.
+    Pattern(Box<str>),
     /// A JSON text that satisfies this schema.
     Json(Box<str>),
     Rule(RuleId),

@@ -14,10 +14,7 @@ use super::{
     repair::{BOUNDS, Edit, Repairer, edits},
     search::{Bounds, Goal, Hopeless, Origin, Way, cheapest},
 };
-use crate::automaton::{
-    Recognizer,
-    json::{Machine, State},
-};
+use crate::automaton::{Automaton, Recognizer, State};
 
 /// When text is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +119,7 @@ const MEASURE: usize = 4096;
 impl Guard {
     /// Takes a repairer for the time of one answer; [`Guard::into_repairer`] gives it back for the next.
     pub fn new(mut repairer: Repairer, options: Options) -> Self {
-        let state = Machine::start(repairer.ready());
+        let state = Automaton::start(repairer.ready());
         Self {
             repairer,
             options,
@@ -169,7 +166,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         let mark = Recognizer::mark(machine);
-        let taken = text.iter().try_fold(state, |state, byte| Machine::step(machine, state, *byte));
+        let taken = text.iter().try_fold(state, |state, byte| Automaton::step(machine, state, *byte));
         Recognizer::forget_since(machine, mark);
         !straight || taken.is_some()
     }
@@ -215,7 +212,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         for index in from..self.text.len() {
-            match Machine::step(machine, self.state, self.text[index]) {
+            match Automaton::step(machine, self.state, self.text[index]) {
                 Some(next) => self.state = next,
                 None => {
                     self.straight = false;
@@ -288,8 +285,8 @@ impl Guard {
         }
         let machine = self.repairer.machine();
         machine.begin();
-        let start = Machine::start(machine);
-        let state = way.text.iter().try_fold(start, |state, byte| Machine::step(machine, state, *byte));
+        let start = Automaton::start(machine);
+        let state = way.text.iter().try_fold(start, |state, byte| Automaton::step(machine, state, *byte));
         if let Some(state) = state {
             self.edits = edits(reading, &way, true);
             (self.state, self.released, self.straight) = (state, way.text, true);
@@ -320,7 +317,7 @@ impl Guard {
         // A number could have gone on.
         let closed =
             end == End::Done || self.released.trim_ascii_end().last().is_some_and(|byte| !byte.is_ascii_digit());
-        let accepted = closed && Machine::accepts(machine, self.state);
+        let accepted = closed && Automaton::accepts(machine, self.state);
         if accepted && self.straight && self.untouched {
             return Verdict::Satisfied;
         }

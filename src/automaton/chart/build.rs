@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{
+    Embedded,
     lexeme::{EMPTY, Lexemes, NOTHING, Rx},
     network::Symbol,
 };
@@ -71,8 +72,8 @@ impl Lexical {
     }
 }
 
-/// All rules of a grammar as fragments, those that were made on the way behind them; and the embedded schemas.
-pub fn draft(grammar: &Grammar, lexemes: &mut Lexemes, budget: &Budget) -> (Vec<Fragment>, Vec<Box<str>>) {
+/// All rules of a grammar as fragments, those that were made on the way behind them; and what is embedded.
+pub fn draft(grammar: &Grammar, lexemes: &mut Lexemes, budget: &Budget) -> (Vec<Fragment>, Vec<Embedded>) {
     let draft = Draft::new(grammar, lexemes, budget);
     (draft.fragments, draft.parts)
 }
@@ -87,8 +88,7 @@ struct Draft<'a> {
     /// Bodies that were made rules.
     made: FxHashMap<Expr, RuleId>,
     bodies: Vec<Expr>,
-    /// The embedded schemas, in order.
-    parts: Vec<Box<str>>,
+    parts: Vec<Embedded>,
 }
 
 impl<'a> Draft<'a> {
@@ -155,7 +155,7 @@ impl<'a> Draft<'a> {
             }
             // A rule that is not known yet calls itself.
             Expr::Rule(rule) => self.lexical[rule.0 as usize].flatten(),
-            Expr::Json(_) | Expr::Ignore(_) => None,
+            Expr::Json(_) | Expr::Pattern(_) | Expr::Ignore(_) => None,
             Expr::Seq(parts) => {
                 let parts = parts.iter().map(|part| self.lexical_of(part)).collect::<Option<Vec<_>>>()?;
                 Some(self.joined(&parts))
@@ -194,8 +194,8 @@ impl<'a> Draft<'a> {
         match body {
             Expr::Empty => fragment.edges[from as usize].push((None, to)),
             Expr::Lexeme(_) | Expr::Token(_) => {}
-            Expr::Json(schema) => {
-                let part = self.part(schema);
+            Expr::Json(_) | Expr::Pattern(_) => {
+                let part = self.part(body);
                 fragment.edges[from as usize].push((Some(Symbol::Part(part)), to));
             }
             Expr::Rule(rule) => fragment.edges[from as usize].push((Some(Symbol::Call(*rule)), to)),
@@ -332,10 +332,15 @@ impl<'a> Draft<'a> {
         Expr::seq(parts)
     }
 
-    fn part(&mut self, schema: &str) -> u32 {
-        let known = self.parts.iter().position(|part| &**part == schema);
+    fn part(&mut self, body: &Expr) -> u32 {
+        let part = match body {
+            Expr::Json(schema) => Embedded::Json(schema.clone()),
+            Expr::Pattern(pattern) => Embedded::Pattern(pattern.clone()),
+            _ => unreachable!("asked for these two"),
+        };
+        let known = self.parts.iter().position(|other| *other == part);
         known.unwrap_or_else(|| {
-            self.parts.push(schema.into());
+            self.parts.push(part);
             self.parts.len() - 1
         }) as u32
     }
@@ -369,7 +374,7 @@ fn calls_of(body: &Expr, visit: &mut impl FnMut(RuleId)) {
         Expr::Rule(rule) | Expr::Ignore(rule) => visit(*rule),
         Expr::Seq(parts) | Expr::Alt(parts) => parts.iter().for_each(|part| calls_of(part, visit)),
         Expr::Repeat { body, .. } => calls_of(body, visit),
-        Expr::Empty | Expr::Lexeme(_) | Expr::Token(_) | Expr::Json(_) => {}
+        Expr::Empty | Expr::Lexeme(_) | Expr::Token(_) | Expr::Json(_) | Expr::Pattern(_) => {}
     }
 }
 

@@ -9,10 +9,11 @@ use super::{
     home::Lengths,
     lexeme::{EMPTY, Lexemes, NOTHING},
     network::{Network, NodeId, Symbol, called},
+    part::{Part, PartState},
     stack::{BEYOND, Circle, END, OUTSIDE, Places, ReturnId, Returns, TOP},
 };
 use crate::{
-    automaton::{Recognizer, json},
+    automaton::Recognizer,
     budget::{Budget, Limits, Overrun},
     grammar::RuleId,
 };
@@ -88,10 +89,10 @@ pub struct Chart {
     network: Arc<Network>,
     pub(super) lexemes: Lexemes,
     pub(super) returns: Returns,
-    parts: Vec<json::Machine>,
+    parts: Vec<Part>,
     /// States of embedded automata, and which automaton's they are.
-    part_states: Vec<(u32, json::State)>,
-    part_index: FxHashMap<(u32, json::State), u32>,
+    part_states: Vec<(u32, PartState)>,
+    part_index: FxHashMap<(u32, PartState), u32>,
     states: Vec<State>,
     index: FxHashMap<Kernel, StateId>,
     steps: FxHashMap<(StateId, u8), StateId>,
@@ -101,7 +102,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    pub(super) fn new(plan: &Plan, parts: Vec<json::Machine>, limits: Limits) -> Self {
+    pub(super) fn new(plan: &Plan, parts: Vec<Part>, limits: Limits) -> Self {
         let mut chart = Self {
             network: plan.network.clone(),
             lexemes: Lexemes::clone(&plan.lexemes),
@@ -128,14 +129,12 @@ impl Chart {
 
     /// Some liveness was assumed.
     pub fn is_soft(&self) -> bool {
-        self.lexemes.is_soft() || self.parts.iter().any(|part| part.tables.is_soft())
+        self.lexemes.is_soft() || self.parts.iter().any(|part| part.is_soft())
     }
 
     /// It has grown so far that the next answer had better begin with a new one.
     pub fn is_worn(&self) -> bool {
-        self.budget.is_spent()
-            || self.size() > self.budget.limits().bytes / 2
-            || self.parts.iter().any(json::Machine::is_worn)
+        self.budget.is_spent() || self.size() > self.budget.limits().bytes / 2 || self.parts.iter().any(Part::is_worn)
     }
 
     /// About the memory held, in bytes.
@@ -146,7 +145,7 @@ impl Chart {
     /// To be called when a piece of work is done: what is held is measured.
     pub fn settle(&mut self) {
         self.budget.hold(self.size());
-        self.parts.iter_mut().for_each(json::Machine::settle);
+        self.parts.iter_mut().for_each(Part::settle);
     }
 
     pub fn network(&self) -> &Network {
@@ -310,7 +309,7 @@ impl Chart {
         }
         for (part, places) in waiting.parts {
             let back = self.returns.to(places);
-            let start = self.parts[part as usize].start();
+            let Some(start) = self.parts[part as usize].start() else { continue };
             let place = self.part_place(part, start);
             ready.entry(place).or_default().push(back);
         }
@@ -344,7 +343,7 @@ impl Chart {
         }
     }
 
-    fn part_place(&mut self, part: u32, state: json::State) -> Place {
+    fn part_place(&mut self, part: u32, state: PartState) -> Place {
         let next = self.part_states.len() as u32;
         let number = *self.part_index.entry((part, state)).or_insert(next);
         if number == next {
@@ -386,13 +385,13 @@ impl Chart {
     /// What completes a value that is being read.
     pub(super) fn rest_of_value(&mut self, number: u32) -> Option<Vec<u8>> {
         let (part, state) = self.part_states[number as usize];
-        self.parts[part as usize].home(state, &|text| text.len() as u32)
+        self.parts[part as usize].shortest(state)
     }
 
     /// A short value of an embedded automaton.
     pub(super) fn shortest_value(&mut self, part: u32) -> Option<Vec<u8>> {
-        let start = self.parts[part as usize].start();
-        self.parts[part as usize].home(start, &|text| text.len() as u32)
+        let start = self.parts[part as usize].start()?;
+        self.parts[part as usize].shortest(start)
     }
 
     fn advance(&mut self, state: StateId, byte: u8) -> StateId {
@@ -447,12 +446,12 @@ impl Recognizer for Chart {
 
     fn begin(&mut self) {
         self.budget.refill();
-        self.parts.iter_mut().for_each(json::Machine::begin);
+        self.parts.iter_mut().for_each(Part::begin);
     }
 
     fn fault(&self) -> Option<Overrun> {
         let own = self.budget.overrun().cloned();
-        own.or_else(|| self.parts.iter().find_map(|part| part.fault().cloned()))
+        own.or_else(|| self.parts.iter().find_map(Part::fault))
     }
 
     fn finish(&mut self, state: StateId) -> Option<Vec<u8>> {

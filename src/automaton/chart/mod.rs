@@ -6,6 +6,7 @@
 //! | `build`, `network` | the rules as small deterministic automata whose edges read lexemes or call rules |
 //! | `stack` | where calls return to, shared by all readings and by all places with the same continuations |
 //! | `machine` | states: what is being read, and where that returns to |
+//! | `part` | what is no grammar: JSON values, patterns with conditions around them |
 //! | `home` | the shortest way to an end |
 //!
 //! Nouns: a [`Plan`] is a grammar as a network; a [`Chart`] is its automaton with everything that it found out; a
@@ -30,18 +31,19 @@ mod home;
 mod lexeme;
 mod machine;
 mod network;
+mod part;
 mod stack;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
 pub use build::MARK;
 pub use machine::{Chart, Expanded, Place, Reading, StateId};
 pub use network::NodeId;
+pub use part::{Embedded, Part};
 pub use stack::{BEYOND, END, ReturnId};
 
-use super::json;
 use crate::{
     budget::{Budget, Limits, Overrun},
     grammar::{Grammar, RuleId},
@@ -77,13 +79,13 @@ impl Plan {
         &self.network.unproductive
     }
 
-    /// The schemas of embedded JSON values: [`Plan::chart`] wants an automaton for each.
-    pub fn schemas(&self) -> &[Box<str>] {
+    /// What is embedded: [`Plan::chart`] wants an automaton for each.
+    pub fn embedded(&self) -> &[Embedded] {
         &self.network.parts
     }
 
-    /// An automaton that knows nothing yet; `parts` are the automata of the embedded values.
-    pub fn chart(&self, parts: Vec<json::Machine>, limits: Limits) -> Chart {
+    /// An automaton that knows nothing yet; `parts` are the automata of what is embedded.
+    pub fn chart(&self, parts: Vec<Part>, limits: Limits) -> Chart {
         Chart::new(self, parts, limits)
     }
 }

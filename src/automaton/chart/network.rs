@@ -6,6 +6,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    Embedded,
     build::{Fragment, draft},
     lexeme::Lexemes,
 };
@@ -82,8 +83,8 @@ pub struct Network {
     /// Per rule, the circle that it is in.
     pub circle_of: Vec<Option<u32>>,
     pub circles: Vec<Circle>,
-    /// The embedded schemas, by the numbers of [`Symbol::Part`].
-    pub parts: Vec<Box<str>>,
+    /// What is embedded, by the numbers of [`Symbol::Part`].
+    pub parts: Vec<Embedded>,
     /// Rules of the grammar without any text.
     pub unproductive: Vec<RuleId>,
 }

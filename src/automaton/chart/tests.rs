@@ -58,7 +58,7 @@ impl<'a> Spans<'a> {
                 }
                 all
             }
-            Expr::Json(_) | Expr::Token(_) => unreachable!("not among the random ones"),
+            Expr::Json(_) | Expr::Pattern(_) | Expr::Token(_) => unreachable!("not among the random ones"),
         };
         ends.sort_unstable();
         ends.dedup();
@@ -142,7 +142,8 @@ fn body(rules: u32) -> impl Strategy<Value = Expr> {
     })
 }
 
-fn grammar() -> impl Strategy<Value = Grammar> {
+/// A small grammar, of any shape.
+pub fn grammar() -> impl Strategy<Value = Grammar> {
     (1_u32..4).prop_flat_map(|count| {
         prop::collection::vec(body(count), count as usize).prop_map(|bodies| {
             let mut builder = Builder::default();
@@ -155,7 +156,7 @@ fn grammar() -> impl Strategy<Value = Grammar> {
     })
 }
 
-fn texts() -> Vec<Vec<u8>> {
+pub fn texts() -> Vec<Vec<u8>> {
     let mut all = vec![Vec::new()];
     let mut from = 0;
     for _ in 0..5 {
