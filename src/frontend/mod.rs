@@ -5,8 +5,10 @@
 //! demand is refused.
 
 mod automaton;
+pub mod bnf;
 pub mod choice;
 mod diagnostic;
+mod dispatch;
 pub mod json_schema;
 pub mod regex;
 mod written;

@@ -15,6 +15,7 @@ mod anchors;
 mod ecma;
 mod python;
 mod rust;
+pub mod xgrammar;
 
 use super::{Diagnostic, DiagnosticKind};
 use crate::grammar::{Builder, CharSet, Expr, Grammar, Regex};
