@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Diagnostic, DiagnosticKind, choice, regex};
+use super::{Diagnostic, DiagnosticKind, bnf, choice, regex};
 use crate::grammar::Grammar;
 
 pub use super::regex::Dialect;
@@ -62,15 +62,15 @@ impl Written {
         match self.notation {
             Notation::Regex(dialect) => regex::grammar(&self.text, dialect),
             Notation::Choice => choice::grammar(&texts(&self.text)?),
-            Notation::Lark | Notation::Gbnf | Notation::Ebnf | Notation::StructuralTag | Notation::Where => {
-                Err(Diagnostic {
-                    kind: DiagnosticKind::Unsupported,
-                    message: format!("a {} is not supported by this version", self.notation.name()),
-                    pointer: None,
-                    position: None,
-                    hint: None,
-                })
-            }
+            Notation::Gbnf => bnf::read(&self.text, bnf::Dialect::Gbnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
+            Notation::Ebnf => bnf::read(&self.text, bnf::Dialect::Ebnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
+            Notation::Lark | Notation::StructuralTag | Notation::Where => Err(Diagnostic {
+                kind: DiagnosticKind::Unsupported,
+                message: format!("a {} is not supported by this version", self.notation.name()),
+                pointer: None,
+                position: None,
+                hint: None,
+            }),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     stack::{BEYOND, Circle, END, OUTSIDE, Places, ReturnId, Returns, TOP},
 };
 use crate::{
-    automaton::Recognizer,
+    automaton::{Recognizer, json},
     budget::{Budget, Limits, Overrun},
     grammar::RuleId,
 };
@@ -416,6 +416,16 @@ impl Chart {
                 self.parts[part as usize].accepts(state)
             }
             Reading::Node(_) => false,
+        }
+    }
+
+    /// The automaton of the JSON value that is being read, by its number among the parts, and where in it.
+    pub fn json(&mut self, place: Place) -> Option<(usize, &mut json::Machine, json::State)> {
+        let Reading::Part(number) = place.reading() else { return None };
+        let (part, state) = self.part_states[number as usize];
+        match (&mut self.parts[part as usize], state) {
+            (Part::Json(machine), PartState::Json(state)) => Some((part as usize, machine, state)),
+            _ => None,
         }
     }
 
