@@ -11,6 +11,8 @@ mod diagnostic;
 mod dispatch;
 pub mod json_schema;
 pub mod regex;
+pub mod structural_tag;
+pub mod where_clause;
 
 use std::sync::Arc;
 
