@@ -58,6 +58,7 @@ impl Blueprint {
                 Self::of_schema(&JsonSchema::from(r#"{"type":"object"}"#), policy, limits, strings)
             }
             Constraint::JsonSchema(schema) => Self::of_schema(schema, policy, limits, strings),
+            Constraint::Written(written) => Self::of_grammar(&written.read()?, policy, limits, strings),
             Constraint::Built(grammar) => Self::of_grammar(grammar, policy, limits, strings),
         }
     }

@@ -13,6 +13,7 @@ pub mod json_schema;
 pub mod regex;
 pub mod structural_tag;
 pub mod where_clause;
+mod written;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use crate::schema::Documents;
 pub use automaton::Blueprint;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use json_schema::JsonSchema;
+pub use written::{Dialect, Notation, Written};
 
 /// The demand on one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +31,8 @@ pub enum Constraint {
     JsonObject,
     /// A value that satisfies this JSON Schema. Made from a text alone by `into`, where it refers to nothing outside.
     JsonSchema(JsonSchema),
+    /// A text that a constraint in a language of its own admits.
+    Written(Written),
     /// A text of a grammar that was built, not written.
     Built(Arc<Grammar>),
 }

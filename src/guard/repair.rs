@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
+    bytes::Bytes,
     diagnostic::{Violation, violation},
     json::{Mode, Reading, table},
     model::{Model, What},
     pointer,
-    search::{Bounds, Goal, Hopeless, Origin, Scratch, Way, cheapest_in},
+    search::{Bounds, Goal, Hopeless, Origin, Scratch, Way, cheapest, cheapest_in},
 };
 use crate::{
     automaton::{Automaton, Recognizer, State, lexical::StringCache},
@@ -141,6 +142,11 @@ impl Repairer {
         found
     }
 
+    /// Whether answers are JSON.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.machine, Automaton::Json(_))
+    }
+
     pub(super) fn machine(&mut self) -> &mut Automaton {
         &mut self.machine
     }
@@ -167,12 +173,26 @@ fn repair(
     if reads(machine, text.as_bytes()) {
         return Ok(Repair { text: text.to_owned(), edits: Vec::new(), cost: 0 });
     }
+    if let Automaton::Chart(_) = machine {
+        return repair_plain(machine, text, bounds);
+    }
     let mut reading = Reading::new(text.as_bytes());
     let (at, mode) = reading.start();
     let origin = Origin { at, mode, state: Automaton::start(machine) };
     let way = cheapest_in(scratch, machine, &mut reading, origin, bounds, Goal::Answer)?;
     let edits = edits(&reading, &way, true);
     let text = String::from_utf8(way.text).expect("the automaton accepts whole characters only");
+    Ok(Repair { text, edits, cost: way.cost })
+}
+
+/// Of an answer that is not JSON.
+fn repair_plain(machine: &mut Automaton, text: &str, bounds: Bounds) -> Result<Repair, Refusal> {
+    let mut reading = Bytes::new(text.as_bytes());
+    let (at, mode) = reading.start();
+    let origin = Origin { at, mode, state: Automaton::start(machine) };
+    let way = cheapest(machine, &mut reading, origin, bounds, Goal::Answer)?;
+    let edits = edits(&reading, &way, false);
+    let text = String::from_utf8(way.text).map_err(|_| Hopeless::TooDear { limit: bounds.cost })?;
     Ok(Repair { text, edits, cost: way.cost })
 }
 

@@ -6,6 +6,7 @@
 //! released is pinned: every later reading must begin with it, so the last one is the cheapest given what was released.
 
 use super::{
+    bytes::Bytes,
     diagnostic::{Violation, violation},
     json::{Mode as Read, Quote, Reading},
     model::{Model, What},
@@ -151,7 +152,8 @@ impl Guard {
         if self.straight {
             self.walk(from);
         }
-        if !self.straight && self.text.len() >= self.next_look {
+        // What is not JSON is read as a whole, at its end.
+        if !self.straight && self.text.len() >= self.next_look && self.repairer.is_json() {
             self.look();
         }
         match self.options.release {
@@ -294,7 +296,7 @@ impl Guard {
     }
 
     /// The cheapest reading whose text begins with what was sent.
-    fn search(&mut self, reading: &mut Reading, bounds: Bounds, goal: Goal) -> Result<Way<Read>, Hopeless> {
+    fn search<M: Model>(&mut self, reading: &mut M, bounds: Bounds, goal: Goal) -> Result<Way<M::Mode>, Hopeless> {
         let (at, mode) = reading.start();
         let machine = self.repairer.machine();
         machine.begin();
@@ -325,18 +327,22 @@ impl Guard {
             return Verdict::Truncated { edits: std::mem::take(&mut self.edits) };
         }
         let text = std::mem::take(&mut self.text);
-        let mut reading = Reading::new(&text);
         let cost = super::json::table::limit(self.options.bounds.cost, text.len());
-        let way = self.search(&mut reading, Bounds { cost, ..self.options.bounds }, Goal::Answer);
+        let bounds = Bounds { cost, ..self.options.bounds };
+        let is_json = self.repairer.is_json();
+        let verdict = match is_json {
+            true => self.repaired(&mut Reading::new(&text), bounds, true),
+            false => self.repaired(&mut Bytes::new(&text), bounds, false),
+        };
         self.text = text;
-        match way {
-            Ok(way) => {
-                let edits = edits(&reading, &way, true);
-                self.released = way.text;
-                Verdict::Repaired { edits, cost: way.cost }
-            }
-            Err(refusal) => self.violated(refusal),
-        }
+        verdict.unwrap_or_else(|refusal| self.violated(refusal))
+    }
+
+    fn repaired<M: Model>(&mut self, reading: &mut M, bounds: Bounds, pointers: bool) -> Result<Verdict, Hopeless> {
+        let way = self.search(reading, bounds, Goal::Answer)?;
+        let edits = edits(reading, &way, pointers);
+        self.released = way.text;
+        Ok(Verdict::Repaired { edits, cost: way.cost })
     }
 
     fn violated(&mut self, refusal: Hopeless) -> Verdict {

@@ -13,8 +13,15 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::{
+    crossings::Crossings,
+    walk::{self, VocabularyTables},
+};
 use crate::{
-    automaton::chart::{BEYOND, Chart, END, NodeId, Place, ReturnId, StateId},
+    automaton::{
+        chart::{BEYOND, Chart, END, NodeId, Place, ReturnId, StateId},
+        json::{Lex, Machine, State},
+    },
     vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
 };
 
@@ -58,7 +65,18 @@ pub struct Pieces {
     tries: Vec<Arc<TokenTrie>>,
     leaves: FxHashMap<(Place, TrieId), Arc<Leaf>>,
     passages: FxHashMap<(NodeId, TrieId), Arc<Passage>>,
+    /// Of each embedded JSON automaton.
+    crossings: Vec<Crossings>,
+    /// The tokens that have a closing character of JSON before their last byte.
+    closing: Option<Arc<TokenTrie>>,
     bytes: usize,
+}
+
+/// A vocabulary, and what its constraints share.
+#[derive(Clone, Copy)]
+pub struct Tokens<'a> {
+    pub vocabulary: &'a Vocabulary,
+    pub tables: &'a VocabularyTables<'a>,
 }
 
 /// What is being put together.
@@ -97,28 +115,21 @@ impl Set {
 
 impl Pieces {
     /// Adds the text tokens that may come next in a state.
-    pub fn allowed(&mut self, chart: &mut Chart, vocabulary: &Vocabulary, state: StateId, mask: &mut TokenMask) {
+    pub fn allowed(&mut self, chart: &mut Chart, tokens: Tokens, state: StateId, mask: &mut TokenMask) {
         if self.bytes > MAX_BYTES {
             *self = Self::default();
         }
-        let mut sum = Sum::new(vocabulary);
+        let mut sum = Sum::new(tokens.vocabulary);
         let expanded = chart.expanded(state);
-        self.follow(chart, vocabulary, &expanded.ready, WHOLE, &mut sum);
+        self.follow(chart, tokens, &expanded.ready, WHOLE, &mut sum);
         mask.union(&sum.mask);
     }
 
     /// What becomes of a trie's tokens in each of the places.
-    fn follow(
-        &mut self,
-        chart: &mut Chart,
-        vocabulary: &Vocabulary,
-        ready: &[(Place, ReturnId)],
-        trie: TrieId,
-        sum: &mut Sum,
-    ) {
+    fn follow(&mut self, chart: &mut Chart, tokens: Tokens, ready: &[(Place, ReturnId)], trie: TrieId, sum: &mut Sum) {
         let mut open: Vec<(NodeId, ReturnId, TrieId)> = Vec::new();
         for &(place, back) in ready {
-            let leaf = self.leaf(chart, vocabulary, place, trie);
+            let leaf = self.leaf(chart, tokens, place, trie);
             leaf.within.add_to(&mut sum.mask);
             if let Some(ends) = leaf.ends {
                 open.extend(chart.places(back).iter().map(|(node, back)| (*node, *back, ends)));
@@ -131,7 +142,7 @@ impl Pieces {
                     END => {}
                     BEYOND => sum.through.push(trie),
                     _ => {
-                        let passage = self.passage(chart, vocabulary, node, trie);
+                        let passage = self.passage(chart, tokens, node, trie);
                         passage.within.add_to(&mut sum.mask);
                         if !passage.through.is_empty() {
                             let places = chart.places(back);
@@ -144,17 +155,17 @@ impl Pieces {
         }
     }
 
-    fn passage(&mut self, chart: &mut Chart, vocabulary: &Vocabulary, node: NodeId, trie: TrieId) -> Arc<Passage> {
+    fn passage(&mut self, chart: &mut Chart, tokens: Tokens, node: NodeId, trie: TrieId) -> Arc<Passage> {
         if let Some(passage) = self.passages.get(&(node, trie)) {
             return passage.clone();
         }
         let state = chart.alone(Place::node(node));
         let expanded = chart.expanded(state);
-        let mut sum = Sum::new(vocabulary);
+        let mut sum = Sum::new(tokens.vocabulary);
         if expanded.is_through {
             sum.through.push(trie);
         }
-        self.follow(chart, vocabulary, &expanded.ready, trie, &mut sum);
+        self.follow(chart, tokens, &expanded.ready, trie, &mut sum);
         sum.through.sort_unstable();
         sum.through.dedup();
         let passage = Passage { within: Set::of(sum.mask), through: sum.through.into() };
@@ -164,15 +175,56 @@ impl Pieces {
         passage
     }
 
-    fn leaf(&mut self, chart: &mut Chart, vocabulary: &Vocabulary, place: Place, trie: TrieId) -> Arc<Leaf> {
+    /// The tokens of the vocabulary within a JSON value: its own masks know them. What is left of others behind the value
+    /// is looked for among those that can close it.
+    fn json_leaf(&mut self, tokens: Tokens, part: usize, machine: &mut Machine, state: State) -> (TokenMask, Vec<End>) {
+        if self.crossings.len() <= part {
+            self.crossings.resize_with(part + 1, Crossings::default);
+        }
+        let mut mask = TokenMask::new(tokens.vocabulary.len());
+        let mark = machine.mark();
+        walk::allowed(machine, tokens.tables, &mut self.crossings[part], state, &mut mask);
+        machine.forget_since(mark);
+        // A scalar that is all of the value ends without any such character.
+        let is_open = state.frame != machine.start().frame || matches!(state.lex, Lex::String { .. });
+        let closing = is_open.then(|| self.closing(tokens.vocabulary));
+        let trie = closing.as_deref().unwrap_or(tokens.vocabulary.trie());
+        let mark = machine.mark();
+        let within = TokenMask::new(tokens.vocabulary.len());
+        let mut walk = Walk { language: Json { machine: &mut *machine }, trie, mask: within, ends: Vec::new() };
+        walk.go(state);
+        let ends = walk.ends;
+        machine.forget_since(mark);
+        (mask, ends)
+    }
+
+    fn closing(&mut self, vocabulary: &Vocabulary) -> Arc<TokenTrie> {
+        let is_closing = |token: &TokenId| {
+            let bytes = vocabulary.bytes(*token);
+            bytes[..bytes.len().saturating_sub(1)].iter().any(|byte| matches!(byte, b'"' | b'}' | b']'))
+        };
+        let make = || {
+            let tokens = vocabulary.trie().all_tokens().iter().filter(|token| is_closing(token));
+            Arc::new(TokenTrie::new(tokens.map(|token| (*token, vocabulary.bytes(*token)))))
+        };
+        self.closing.get_or_insert_with(make).clone()
+    }
+
+    fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, trie: TrieId) -> Arc<Leaf> {
         if let Some(leaf) = self.leaves.get(&(place, trie)) {
             return leaf.clone();
         }
-        let of = (trie != WHOLE).then(|| self.tries[trie as usize - 1].clone());
-        let walked = of.as_deref().unwrap_or(vocabulary.trie());
-        let mut walk = Walk { chart, trie: walked, mask: TokenMask::new(vocabulary.len()), ends: Vec::new() };
-        walk.go(place);
-        let Walk { mask, mut ends, .. } = walk;
+        let (mask, mut ends) = match chart.json(place) {
+            Some((part, machine, state)) if trie == WHOLE => self.json_leaf(tokens, part, machine, state),
+            _ => {
+                let of = (trie != WHOLE).then(|| self.tries[trie as usize - 1].clone());
+                let walked = of.as_deref().unwrap_or(tokens.vocabulary.trie());
+                let mask = TokenMask::new(tokens.vocabulary.len());
+                let mut walk = Walk { language: Lexemes { chart }, trie: walked, mask, ends: Vec::new() };
+                walk.go(place);
+                (walk.mask, walk.ends)
+            }
+        };
         ends.sort_unstable();
         ends.dedup();
         let ends = (!ends.is_empty()).then(|| {
@@ -189,22 +241,78 @@ impl Pieces {
     }
 }
 
-/// A walk through the part of a trie that a lexeme or a value goes along with.
-struct Walk<'a> {
-    chart: &'a mut Chart,
-    trie: &'a TokenTrie,
-    mask: TokenMask,
-    ends: Vec<(Box<[u8]>, TokenId)>,
+/// What a walk goes along with.
+trait Language {
+    type At: Copy;
+
+    fn step(&mut self, at: Self::At, byte: u8) -> Option<Self::At>;
+
+    /// It may end here.
+    fn is_through(&mut self, at: Self::At) -> bool;
+
+    /// False: no more steps may be taken.
+    fn spend(&mut self, steps: usize) -> bool;
 }
 
-impl Walk<'_> {
-    fn go(&mut self, place: Place) {
+struct Lexemes<'a> {
+    chart: &'a mut Chart,
+}
+
+impl Language for Lexemes<'_> {
+    type At = Place;
+
+    fn step(&mut self, at: Place, byte: u8) -> Option<Place> {
+        self.chart.derive(at, byte)
+    }
+
+    fn is_through(&mut self, at: Place) -> bool {
+        self.chart.is_through(at)
+    }
+
+    fn spend(&mut self, steps: usize) -> bool {
+        self.chart.budget().spend(steps)
+    }
+}
+
+struct Json<'a> {
+    machine: &'a mut Machine,
+}
+
+impl Language for Json<'_> {
+    type At = State;
+
+    fn step(&mut self, at: State, byte: u8) -> Option<State> {
+        self.machine.step(at, byte)
+    }
+
+    fn is_through(&mut self, at: State) -> bool {
+        self.machine.accepts(at)
+    }
+
+    fn spend(&mut self, steps: usize) -> bool {
+        self.machine.budget().spend(steps)
+    }
+}
+
+/// What is left of a token, and the token.
+type End = (Box<[u8]>, TokenId);
+
+/// A walk through the part of a trie that a language goes along with.
+struct Walk<'a, L> {
+    language: L,
+    trie: &'a TokenTrie,
+    mask: TokenMask,
+    ends: Vec<End>,
+}
+
+impl<L: Language> Walk<'_, L> {
+    fn go(&mut self, start: L::At) {
         let nodes = self.trie.nodes();
-        let mut path = vec![place; self.trie.max_depth() + 1];
+        let mut path = vec![start; self.trie.max_depth() + 1];
         let mut text: Vec<u8> = Vec::with_capacity(self.trie.max_depth());
         // Depths of the path at which what is read may end.
         let mut ends: Vec<usize> = Vec::new();
-        let mut at = 0;
+        let (mut at, mut visits) = (0, 0_usize);
         while let Some(node) = nodes.get(at as usize) {
             let depth = usize::from(node.depth);
             text.truncate(depth - 1);
@@ -212,11 +320,11 @@ impl Walk<'_> {
             while ends.last().is_some_and(|end| *end >= depth) {
                 ends.pop();
             }
-            match self.chart.derive(path[depth - 1], node.byte) {
+            match self.language.step(path[depth - 1], node.byte) {
                 Some(next) => {
                     self.trie.tokens_at(at).iter().for_each(|token| self.mask.insert(*token));
                     path[depth] = next;
-                    if self.chart.is_through(next) {
+                    if self.language.is_through(next) {
                         ends.push(depth);
                     }
                     at += 1;
@@ -228,7 +336,9 @@ impl Walk<'_> {
                     at = node.next;
                 }
             }
-            if at % 64 == 0 && !self.chart.budget().spend(16) {
+            visits += 1;
+            // A node costs less than a step.
+            if visits.is_multiple_of(64) && !self.language.spend(16) {
                 return;
             }
         }
@@ -320,5 +430,87 @@ mod tests {
         }
         assert!(matcher.is_accepting());
         assert_eq!(matcher.mask().single(), Some(count - 2), "the end and nothing else");
+    }
+
+    /// JSON values and patterns within a grammar, with tokens that cross their ends.
+    fn embedding() -> (Arc<Engine>, Arc<crate::grammar::Grammar>) {
+        let pieces = [
+            "<",
+            ">",
+            "><",
+            "{",
+            "}",
+            "}>",
+            "}><",
+            "[",
+            "]",
+            "\"",
+            "a",
+            "ab",
+            "\":",
+            "\"a\":",
+            "1",
+            "12",
+            "12>",
+            "-",
+            "true",
+            "tru",
+            "e>",
+            "\"}",
+            "\"}>",
+            "\"]>",
+            "]>",
+            ",",
+            ",\"",
+            "null>x",
+            "x",
+            "xy",
+            "xyz",
+            "y",
+            "yz",
+            "z",
+            "z<",
+            " ",
+            "1,",
+            "{\"a\":1}>",
+            "[]",
+            "[]>xy",
+            "\"><",
+        ];
+        let token = |text: &&str| Token { bytes: text.as_bytes().into(), kind: TokenKind::Text };
+        let mut tokens: Vec<Token> = pieces.iter().map(token).collect();
+        tokens.extend((0..=u8::MAX).map(|byte| Token { bytes: [byte].into(), kind: TokenKind::Text }));
+        tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
+        let engine = Engine::new(Arc::new(Vocabulary::new("pieces", tokens)));
+        let schema = r#"{"anyOf":[{"type":["integer","boolean","null"]},{"type":"string","maxLength":3},
+            {"type":"array","items":{"type":"integer"}},{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":false}]}"#;
+        let mut builder = Builder::default();
+        let start = builder.rule("start");
+        let value = Expr::Seq(vec![Expr::text("<"), Expr::Json(schema.into()), Expr::text(">")]);
+        let words = Expr::Pattern(r"^(?:[x-z]+(?<!z)y?)$".into());
+        builder.define(start, Expr::Seq(vec![value, words.repeat(0, Some(1))]).repeat(1, Some(3)));
+        (engine, Arc::new(builder.finish(start)))
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_oracle_around_what_is_embedded(choices in prop::collection::vec(any::<prop::sample::Index>(), 24)) {
+            let (engine, grammar) = embedding();
+            for policy in [Policy::default(), Policy::LENIENT] {
+                let program = engine.compile(&Constraint::Built(grammar.clone()), policy).expect("it has texts");
+                let mut matcher = program.matcher();
+                check(&mut matcher);
+                for choice in &choices {
+                    let allowed: Vec<TokenId> = matcher.mask().iter().collect();
+                    prop_assert!(!allowed.is_empty(), "a dead end");
+                    matcher.accept(allowed[choice.index(allowed.len())]).expect("the mask allows it");
+                    if matcher.is_finished() {
+                        break;
+                    }
+                    check(&mut matcher);
+                    prop_assert!(matcher.home().is_some());
+                }
+            }
+        }
     }
 }

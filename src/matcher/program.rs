@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use super::{
     Matcher,
     crossings::Crossings,
-    grammar::Pieces,
+    grammar::{Pieces, Tokens},
     marks,
     numbers::NumberTables,
     pack::Pack,
@@ -157,16 +157,16 @@ impl Running {
         {
             let mut machine = self.machine();
             let mark = machine.mark();
+            let Engine { pack, tables, numbers, .. } = engine;
+            let tables = VocabularyTables { pack, strings: tables, numbers };
             match (&mut *machine, state) {
                 (Automaton::Json(machine), State::Json(state)) => {
-                    let Engine { pack, tables, numbers, .. } = engine;
                     let mut crossings = self.crossings.lock().unwrap_or_else(PoisonError::into_inner);
-                    let tables = VocabularyTables { pack, strings: tables, numbers };
                     walk::allowed(machine, &tables, &mut crossings, state, &mut mask);
                 }
                 (Automaton::Chart(chart), State::Chart(state)) => {
                     let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-                    pieces.allowed(chart, vocabulary, state, &mut mask);
+                    pieces.allowed(chart, Tokens { vocabulary, tables: &tables }, state, &mut mask);
                     drop(pieces);
                     marks::allowed(&mut machine, vocabulary, State::Chart(state), |token| mask.insert(token));
                 }

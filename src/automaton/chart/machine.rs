@@ -13,7 +13,7 @@ use super::{
     stack::{BEYOND, Circle, END, OUTSIDE, Places, ReturnId, Returns, TOP},
 };
 use crate::{
-    automaton::Recognizer,
+    automaton::{Recognizer, json},
     budget::{Budget, Limits, Overrun},
     grammar::RuleId,
 };
@@ -103,10 +103,11 @@ pub struct Chart {
 
 impl Chart {
     pub(super) fn new(plan: &Plan, parts: Vec<Part>, limits: Limits) -> Self {
+        let budget = Budget::new(limits);
         let mut chart = Self {
             network: plan.network.clone(),
             lexemes: Lexemes::clone(&plan.lexemes),
-            returns: Returns::default(),
+            returns: Returns::new(budget.clone()),
             parts,
             part_states: Vec::new(),
             part_index: FxHashMap::default(),
@@ -115,7 +116,7 @@ impl Chart {
             steps: FxHashMap::default(),
             lengths: None,
             bytes: 0,
-            budget: Budget::new(limits),
+            budget,
         };
         chart.lexemes.charge(chart.budget.clone());
         let start = chart.network.starts[chart.network.start.0 as usize];
@@ -193,11 +194,11 @@ impl Chart {
         let network = &self.network;
         let within = |(number, is_first, outside): &Circle, rule: RuleId| {
             let circle = &network.circles[*number as usize];
-            if !is_first {
+            let Some(within) = circle.within_first.as_ref().filter(|_| *is_first) else {
                 return circle.within.get(&rule).cloned().unwrap_or_default();
-            }
+            };
             let members = circle.first_from(outside.iter().map(|(rule, _)| *rule).collect());
-            let places = circle.within_first.get(&rule).cloned().unwrap_or_default();
+            let places = within.get(&rule).cloned().unwrap_or_default();
             places.into_iter().filter(|(_, caller)| members.contains(caller)).collect()
         };
         self.returns.places(of, &within)
@@ -292,9 +293,11 @@ impl Chart {
                 }
                 Some(number) => {
                     let called: Vec<RuleId> = callees.keys().copied().collect();
-                    let circle = self.returns.circle(number, is_first, callees.into_iter().collect());
                     let members = &network.circles[number as usize];
-                    let rules = if is_first { members.first_from(called) } else { members.rules.to_vec() };
+                    // Where there is no such call within the circle, it is the same at the beginning.
+                    let differs = is_first && members.within_first.is_some();
+                    let circle = self.circle(number, differs, callees.into_iter().collect());
+                    let rules = if differs { members.first_from(called) } else { members.rules.to_vec() };
                     for rule in &rules {
                         let back = self.returns.member(circle, *rule);
                         let start = network.starts[rule.0 as usize];
@@ -313,6 +316,40 @@ impl Chart {
             let place = self.part_place(part, start);
             ready.entry(place).or_default().push(back);
         }
+    }
+
+    /// The circle with these returns outside of it, or one that has the same returns all in all. Where a rule is called
+    /// again in front of where it returns to anyway, as `a` is behind `a +` in `a: a + a`, nothing is new.
+    fn circle(&mut self, number: u32, is_first: bool, outside: Vec<(RuleId, Vec<(NodeId, ReturnId)>)>) -> u32 {
+        let fresh = self.returns.circle(number, is_first, outside);
+        if is_first {
+            return fresh;
+        }
+        for known in self.returns.circles_in(fresh) {
+            if known != fresh && self.is_closed_by(fresh, known) {
+                return known;
+            }
+        }
+        fresh
+    }
+
+    /// Whether what `fresh` returns to outside has all that `known` does, and nothing that `known` does not return to in
+    /// all: then both return to the same.
+    fn is_closed_by(&mut self, fresh: u32, known: u32) -> bool {
+        let ((number, _, outside), (other, is_first, inner)) = (self.returns.about(fresh), self.returns.about(known));
+        if number != other || is_first {
+            return false;
+        }
+        let of = |all: &[(RuleId, Places)], rule: RuleId| {
+            all.iter().find(|(of, _)| *of == rule).map(|(_, places)| places.clone()).unwrap_or_default()
+        };
+        let has_all = inner.iter().all(|(rule, places)| self.returns.holds(&of(&outside, *rule), places));
+        has_all
+            && outside.iter().all(|(rule, places)| {
+                let member = self.returns.member(known, *rule);
+                let all = self.places(member);
+                self.returns.holds(&all, places)
+            })
     }
 
     /// Notes what is read first at a node; calls within the circle that the node's rule belongs to are known already.
@@ -379,6 +416,16 @@ impl Chart {
                 self.parts[part as usize].accepts(state)
             }
             Reading::Node(_) => false,
+        }
+    }
+
+    /// The automaton of the JSON value that is being read, by its number among the parts, and where in it.
+    pub fn json(&mut self, place: Place) -> Option<(usize, &mut json::Machine, json::State)> {
+        let Reading::Part(number) = place.reading() else { return None };
+        let (part, state) = self.part_states[number as usize];
+        match (&mut self.parts[part as usize], state) {
+            (Part::Json(machine), PartState::Json(state)) => Some((part as usize, machine, state)),
+            _ => None,
         }
     }
 

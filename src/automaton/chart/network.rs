@@ -51,17 +51,18 @@ pub struct Circle {
     pub rules: Box<[RuleId]>,
     /// Behind a member, where the member was called from another one's beginning: the place, and that other one.
     pub within: FxHashMap<RuleId, Vec<(NodeId, RuleId)>>,
-    /// The same at the very beginning of a text, where there are no [`Symbol::Skip`].
-    pub within_first: FxHashMap<RuleId, Vec<(NodeId, RuleId)>>,
+    /// The same at the very beginning of a text, where there are no [`Symbol::Skip`]; None if that makes no difference.
+    pub within_first: Option<FxHashMap<RuleId, Vec<(NodeId, RuleId)>>>,
 }
 
 impl Circle {
     /// The members that these begin with where a text begins: without [`Symbol::Skip`], not all reach all.
     pub fn first_from(&self, mut called: Vec<RuleId>) -> Vec<RuleId> {
+        let Some(within) = &self.within_first else { return self.rules.to_vec() };
         let mut at = 0;
         while let Some(caller) = called.get(at).copied() {
             at += 1;
-            for (callee, places) in &self.within_first {
+            for (callee, places) in within {
                 if places.iter().any(|(_, rule)| *rule == caller) && !called.contains(callee) {
                     called.push(*callee);
                 }
@@ -155,11 +156,14 @@ impl Network {
             let members: FxHashSet<u32> = component.iter().copied().collect();
             let mut within: FxHashMap<RuleId, Vec<(NodeId, RuleId)>> = FxHashMap::default();
             let mut within_first = within.clone();
+            let mut skips = false;
             for caller in component {
                 for (symbol, node) in &self.profiles[self.starts[*caller as usize] as usize].edges {
                     if let Some(callee) = called(*symbol).filter(|callee| members.contains(&callee.0)) {
                         within.entry(callee).or_default().push((*node, RuleId(*caller)));
-                        if !matches!(symbol, Symbol::Skip(_)) {
+                        if matches!(symbol, Symbol::Skip(_)) {
+                            skips = true;
+                        } else {
                             within_first.entry(callee).or_default().push((*node, RuleId(*caller)));
                         }
                     }
@@ -168,7 +172,7 @@ impl Network {
             let number = self.circles.len() as u32;
             component.iter().for_each(|rule| self.circle_of[*rule as usize] = Some(number));
             let rules = component.iter().map(|rule| RuleId(*rule)).collect();
-            self.circles.push(Circle { rules, within, within_first });
+            self.circles.push(Circle { rules, within, within_first: skips.then_some(within_first) });
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::network::NodeId;
-use crate::grammar::RuleId;
+use crate::{budget::Budget, grammar::RuleId};
 
 /// A return's number.
 pub type ReturnId = u32;
@@ -44,7 +44,7 @@ enum Return {
 
 /// A circle of rules in one place of a text: its number in the network, whether the text begins here, and by rule what it
 /// returns to outside.
-pub type Circle = (u32, bool, Box<[(RuleId, Places)]>);
+pub type Circle = (u32, bool, Arc<[(RuleId, Places)]>);
 
 /// See [`Returns::places`].
 pub type Within<'a> = &'a dyn Fn(&Circle, RuleId) -> Vec<(NodeId, RuleId)>;
@@ -59,10 +59,12 @@ pub struct Returns {
     /// Of unions and members, when they were asked for.
     places: FxHashMap<ReturnId, Places>,
     bytes: usize,
+    budget: Budget,
 }
 
-impl Default for Returns {
-    fn default() -> Self {
+impl Returns {
+    /// What is worked out is counted in `budget`.
+    pub fn new(budget: Budget) -> Self {
         let mut returns = Self {
             returns: Vec::new(),
             index: FxHashMap::default(),
@@ -70,14 +72,13 @@ impl Default for Returns {
             circle_index: FxHashMap::default(),
             places: FxHashMap::default(),
             bytes: 0,
+            budget,
         };
         returns.intern(Return::Places(Arc::from([(END, TOP)])));
         returns.intern(Return::Places(Arc::from([(BEYOND, OUTSIDE)])));
         returns
     }
-}
 
-impl Returns {
     /// About the memory held.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -111,6 +112,7 @@ impl Returns {
     }
 
     fn merged(&mut self, mut places: Vec<(NodeId, ReturnId)>) -> Places {
+        self.budget.spend(places.len());
         places.sort_unstable();
         places.dedup();
         let mut merged: Vec<(NodeId, ReturnId)> = Vec::with_capacity(places.len());
@@ -137,6 +139,7 @@ impl Returns {
                 _ => parts.push(part),
             }
         }
+        self.budget.spend(parts.len());
         parts.sort_unstable();
         parts.dedup();
         if let [one] = parts[..] { one } else { self.intern(Return::Union(parts.into())) }
@@ -156,6 +159,51 @@ impl Returns {
         self.circles.push(key.clone());
         self.circle_index.insert(key, circle);
         circle
+    }
+
+    /// Whether all of the places are among the others, each with all that it returns to.
+    pub fn holds(&self, all: &[(NodeId, ReturnId)], some: &[(NodeId, ReturnId)]) -> bool {
+        self.budget.spend(all.len() + some.len());
+        some.iter().all(|(node, back)| {
+            let found = all.binary_search_by_key(node, |place| place.0).ok().map(|at| all[at].1);
+            found.is_some_and(|more| {
+                more == *back || self.parts(back).iter().all(|part| self.parts(&more).contains(part))
+            })
+        })
+    }
+
+    /// What a return is the union of.
+    fn parts<'a>(&'a self, of: &'a ReturnId) -> &'a [ReturnId] {
+        match &self.returns[*of as usize] {
+            Return::Union(parts) => parts,
+            _ => std::slice::from_ref(of),
+        }
+    }
+
+    /// What is known of a circle.
+    pub fn about(&self, circle: u32) -> Circle {
+        self.circles[circle as usize].clone()
+    }
+
+    /// The circles that a circle's returns outside of it lead back into at once.
+    pub fn circles_in(&self, circle: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let returns = self.circles[circle as usize].2.iter().flat_map(|(_, places)| places.iter().map(|place| place.1));
+        for back in returns {
+            match &self.returns[back as usize] {
+                Return::Member { circle, .. } => found.push(*circle),
+                Return::Union(parts) => {
+                    found.extend(parts.iter().filter_map(|part| match &self.returns[*part as usize] {
+                        Return::Member { circle, .. } => Some(*circle),
+                        _ => None,
+                    }))
+                }
+                Return::Places(_) => {}
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The return of a rule in a circle.
@@ -183,7 +231,7 @@ impl Returns {
             Return::Member { circle, rule } => {
                 let about = self.circles[circle as usize].clone();
                 let mut all = Vec::new();
-                for (of, places) in &about.2 {
+                for (of, places) in about.2.iter() {
                     if *of == rule {
                         all.extend_from_slice(places);
                     }

@@ -10,7 +10,6 @@ use crate::{
 
 /// Which parts of a text a rule has, by brute force: the least fixed point over all spans.
 struct Spans<'a> {
-    grammar: &'a Grammar,
     text: &'a [u8],
     found: Vec<Vec<Vec<bool>>>,
 }
@@ -18,7 +17,7 @@ struct Spans<'a> {
 impl<'a> Spans<'a> {
     fn accepts(grammar: &'a Grammar, text: &'a [u8]) -> bool {
         let side = text.len() + 1;
-        let mut spans = Self { grammar, text, found: vec![vec![vec![false; side]; side]; grammar.rules().len()] };
+        let mut spans = Self { text, found: vec![vec![vec![false; side]; side]; grammar.rules().len()] };
         loop {
             let mut grown = false;
             for rule in 0..grammar.rules().len() {
