@@ -12,6 +12,7 @@ mod dispatch;
 pub mod json_schema;
 pub mod regex;
 pub mod structural_tag;
+pub mod tools;
 pub mod where_clause;
 mod written;
 

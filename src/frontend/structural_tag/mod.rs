@@ -27,8 +27,9 @@ mod tags;
 mod values;
 
 use super::Diagnostic;
-use crate::grammar::Grammar;
-use object::Object;
+use crate::grammar::{Expr, Grammar};
+pub(super) use format::Reader;
+use object::{Object, Value};
 
 /// Reads a structural tag in either form.
 ///
@@ -36,9 +37,19 @@ use object::Object;
 /// It is malformed, or asks for what cannot be held to, with its JSON pointer.
 pub fn read(source: &str) -> Result<Grammar, Diagnostic> {
     let tag = Object::parse(source)?;
-    let mut reader = format::Reader::default();
+    let mut reader = Reader::default();
     let body = if tag.get("structures").is_some() { reader.legacy(&tag)? } else { reader.whole(&tag)? };
     Ok(reader.finish(body))
+}
+
+/// A tool's arguments in one of the styles, `json` among them.
+pub(super) fn arguments(reader: &mut Reader, style: &str, schema: &str) -> Result<Expr, Diagnostic> {
+    if style == "json" {
+        return Ok(Expr::Json(schema.into()));
+    }
+    let style = format!("\"{style}\"");
+    let at = |text| Value { text, pointer: String::new() };
+    parameters::read(reader, &at(&style), &at(schema.trim()), false, Vec::new())
 }
 
 #[cfg(test)]
