@@ -11,6 +11,9 @@ mod diagnostic;
 mod dispatch;
 pub mod json_schema;
 pub mod regex;
+pub mod structural_tag;
+pub mod tools;
+pub mod where_clause;
 mod written;
 
 use std::sync::Arc;

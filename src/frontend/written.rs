@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Diagnostic, DiagnosticKind, bnf, choice, regex};
+use super::{Diagnostic, DiagnosticKind, bnf, choice, regex, structural_tag, where_clause};
 use crate::grammar::Grammar;
 
 pub use super::regex::Dialect;
@@ -64,7 +64,9 @@ impl Written {
             Notation::Choice => choice::grammar(&texts(&self.text)?),
             Notation::Gbnf => bnf::read(&self.text, bnf::Dialect::Gbnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
             Notation::Ebnf => bnf::read(&self.text, bnf::Dialect::Ebnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
-            Notation::Lark | Notation::StructuralTag | Notation::Where => Err(Diagnostic {
+            Notation::StructuralTag => structural_tag::read(&self.text),
+            Notation::Where => where_clause::read(&self.text),
+            Notation::Lark => Err(Diagnostic {
                 kind: DiagnosticKind::Unsupported,
                 message: format!("a {} is not supported by this version", self.notation.name()),
                 pointer: None,

@@ -54,6 +54,15 @@ impl Builder {
         self.rules[id.0 as usize].1 = Some(body);
     }
 
+    /// Takes in the rules of another grammar, which no name finds here; its first one.
+    pub fn include(&mut self, other: &Grammar) -> RuleId {
+        let base = self.rules.len() as u32;
+        for rule in other.rules() {
+            self.rules.push((rule.name.clone(), Some(rule.body.shifted(base))));
+        }
+        RuleId(other.start().0 + base)
+    }
+
     /// Names that were used and never defined.
     pub fn undefined(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().filter(|(_, body)| body.is_none()).map(|(name, _)| &**name)

@@ -54,10 +54,8 @@ pub enum TokenClass {
     Named(Box<str>),
     /// By ids, both ends of each range included.
     Ids(Vec<(u32, u32)>),
-    /// Any special token but these ids.
-    NotIds(Vec<(u32, u32)>),
-    /// Any token but the named one: what text may come before it.
-    NotNamed(Box<str>),
+    /// One character of text, or any special token but these, unless it ends an answer: what may come before them.
+    Other { names: Vec<Box<str>>, ids: Vec<(u32, u32)> },
 }
 
 /// A rule: its name is for messages.
@@ -106,6 +104,19 @@ impl Expr {
     /// From `min` to `max` times.
     pub fn repeat(self, min: u32, max: Option<u32>) -> Self {
         Self::Repeat { body: Box::new(self), min, max }
+    }
+
+    /// With every rule's number raised.
+    fn shifted(&self, by: u32) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.shifted(by)).collect();
+        match self {
+            Self::Rule(rule) => Self::Rule(RuleId(rule.0 + by)),
+            Self::Ignore(rule) => Self::Ignore(RuleId(rule.0 + by)),
+            Self::Seq(parts) => Self::Seq(all(parts)),
+            Self::Alt(parts) => Self::Alt(all(parts)),
+            Self::Repeat { body, min, max } => body.shifted(by).repeat(*min, *max),
+            Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) => self.clone(),
+        }
     }
 
     /// Exactly this text.

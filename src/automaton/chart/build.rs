@@ -396,25 +396,46 @@ fn measure(regex: &Regex) -> Size {
     }
 }
 
-/// The byte that stands around the name of a special token: no text has it.
+/// The byte that stands around a token that is read as such: no text has it.
 pub const MARK: u8 = 0xFF;
+/// Behind the first [`MARK`]: a special token, one that ends an answer, or one that has a text.
+pub const SPECIAL: u8 = b'S';
+pub const ENDING: u8 = b'E';
+pub const TEXT: u8 = b'T';
 
-/// A special token as bytes that no text has: its written form, or its number in brackets, between [`MARK`]s.
+/// How a token is spelt where a grammar asks for tokens: one way only, so that one may ask for any other. Special ones
+/// and ending ones have a name.
+pub fn spelling(kind: u8, id: u32, name: &[u8]) -> Vec<u8> {
+    let mut spelt = vec![MARK, kind];
+    spelt.extend_from_slice(format!("[{id}]").as_bytes());
+    spelt.extend_from_slice(name);
+    spelt.push(MARK);
+    spelt
+}
+
+/// The spellings of the tokens of a class.
 fn token(class: &TokenClass) -> Regex {
-    let marked = |body: Regex| Regex::Concat(vec![Regex::Bytes(MARK, MARK), body, Regex::Bytes(MARK, MARK)]);
-    let numbers = |ranges: &[(u32, u32)]| {
+    let byte = |byte| Regex::Bytes(byte, byte);
+    let any = || Regex::Class(crate::grammar::CharSet::all());
+    let digit = Regex::Bytes(b'0', b'9').repeat(1, None);
+    let numbered = Regex::Concat(vec![byte(b'['), digit, byte(b']')]);
+    let kinds = |kinds: &[u8]| Regex::Alternation(kinds.iter().map(|kind| byte(*kind)).collect());
+    let named = |name: &str| Regex::Concat(vec![kinds(&[SPECIAL, ENDING]), numbered.clone(), Regex::text(name)]);
+    let by_id = |ranges: &[(u32, u32)], kinds: Regex| {
         let ids = ranges.iter().flat_map(|(low, high)| *low..=*high);
-        Regex::Alternation(ids.map(|id| Regex::text(&format!("[{id}]"))).collect())
+        let ids = Regex::Alternation(ids.map(|id| Regex::text(&format!("[{id}]"))).collect());
+        Regex::Concat(vec![kinds, ids, any().repeat(0, None)])
     };
-    let other = |body: Regex| {
-        let any = Regex::Class(crate::grammar::CharSet::all());
-        let named = Regex::And(vec![any.clone().repeat(1, None), Regex::Not(Box::new(body))]);
-        Regex::Alternation(vec![any, marked(named)])
-    };
+    let marked = |body: Regex| Regex::Concat(vec![byte(MARK), body, byte(MARK)]);
     match class {
-        TokenClass::Named(name) => marked(Regex::text(name)),
-        TokenClass::Ids(ranges) => marked(numbers(ranges)),
-        TokenClass::NotNamed(name) => other(Regex::text(name)),
-        TokenClass::NotIds(ranges) => other(numbers(ranges)),
+        TokenClass::Named(name) => marked(named(name)),
+        TokenClass::Ids(ranges) => marked(by_id(ranges, kinds(&[SPECIAL, ENDING, TEXT]))),
+        TokenClass::Other { names, ids } => {
+            let special = Regex::Concat(vec![byte(SPECIAL), numbered.clone(), any().repeat(0, None)]);
+            let mut excluded: Vec<Regex> = names.iter().map(|name| named(name)).collect();
+            excluded.push(by_id(ids, byte(SPECIAL)));
+            let left = Regex::And(vec![special, Regex::Not(Box::new(Regex::Alternation(excluded)))]);
+            Regex::Alternation(vec![any(), marked(left)])
+        }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) mod tests;
 
 use std::sync::Arc;
 
-pub use build::MARK;
+pub use build::{ENDING, MARK, SPECIAL, TEXT, spelling};
 pub use machine::{Chart, Expanded, Place, Reading, StateId};
 pub use network::NodeId;
 pub use part::{Embedded, Part};

@@ -235,15 +235,17 @@ impl<'a> Parser<'a> {
                 return Err(self.cursor.malformed("expected ]> behind the token's id"));
             }
             let ids = vec![(id, id)];
-            return Ok(Expr::Token(if negated { TokenClass::NotIds(ids) } else { TokenClass::Ids(ids) }));
+            let class = if negated { TokenClass::Other { names: Vec::new(), ids } } else { TokenClass::Ids(ids) };
+            return Ok(Expr::Token(class));
         }
         let name = self.cursor.take(|c| c != '>' && !c.is_whitespace());
         if name.is_empty() || !self.cursor.eat(">") {
             return Err(begin.malformed("the token has no end").hinted("a token is written <name> or <[id]>"));
         }
         // The brackets are part of its written form.
-        let name = format!("<{name}>").into();
-        Ok(Expr::Token(if negated { TokenClass::NotNamed(name) } else { TokenClass::Named(name) }))
+        let name: Box<str> = format!("<{name}>").into();
+        let other = |name| TokenClass::Other { names: vec![name], ids: Vec::new() };
+        Ok(Expr::Token(if negated { other(name) } else { TokenClass::Named(name) }))
     }
 
     fn repeated(&mut self, mut element: Expr, begin: Cursor, lines: bool) -> Parsed<Expr> {

@@ -177,7 +177,8 @@ fn tokens(_: &mut Parser, name: &str, arguments: Arguments) -> Parsed<Expr> {
     if ids.is_empty() {
         return Err(arguments.begin.malformed(format!("{name} takes at least one id")));
     }
-    Ok(Expr::Token(if name == "Token" { TokenClass::Ids(ids) } else { TokenClass::NotIds(ids) }))
+    let class = if name == "Token" { TokenClass::Ids(ids) } else { TokenClass::Other { names: Vec::new(), ids } };
+    Ok(Expr::Token(class))
 }
 
 fn ids(values: &[Value], begin: Cursor) -> Parsed<Vec<(u32, u32)>> {
@@ -249,7 +250,7 @@ fn token_dispatch(parser: &mut Parser, _: &str, mut arguments: Arguments) -> Par
         TokenClass::Ids(ids) => ids.clone(),
         _ => Vec::new(),
     }));
-    Ok(dispatch::tokens(ways, TokenClass::NotIds(others), again))
+    Ok(dispatch::tokens(ways, TokenClass::Other { names: Vec::new(), ids: others }, again))
 }
 
 impl Parser<'_> {

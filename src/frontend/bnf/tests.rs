@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    automaton::{Recognizer, chart::MARK},
+    automaton::{
+        Recognizer,
+        chart::{ENDING, SPECIAL, TEXT, spelling},
+    },
     budget::Limits,
     frontend::{Blueprint, Constraint, DiagnosticKind, Policy},
 };
@@ -97,13 +100,19 @@ fn gbnf_as_llama_cpp_has_it() {
 
 #[test]
 fn gbnf_tokens() {
-    let marked = |name: &str| [&[MARK], name.as_bytes(), &[MARK]].concat();
+    let special = |id: u32, name: &str| spelling(SPECIAL, id, name.as_bytes());
     let source = "root ::= <think> (!</think>)* </think> <[7]> !<[8]>";
     let grammar = read(source, Dialect::Gbnf, ROOT).expect("it is well-formed");
-    let text =
-        |last: &str| [marked("<think>"), b"so".to_vec(), marked("</think>"), marked("[7]"), marked(last)].concat();
-    assert!(accepts(&grammar, &text("[9]")));
-    assert!(!accepts(&grammar, &text("[8]")));
+    let text = |last: Vec<u8>| {
+        let thought = [special(1, "<think>"), b"so".to_vec(), special(3, "<other>"), special(2, "</think>")].concat();
+        [thought, spelling(TEXT, 7, b""), last].concat()
+    };
+    assert!(accepts(&grammar, &text(special(9, "<end>"))));
+    assert!(accepts(&grammar, &text(b"x".to_vec())));
+    assert!(!accepts(&grammar, &text(special(8, "<end>"))));
+    // What ends an answer comes only where it is asked for.
+    assert!(!accepts(&grammar, &text(spelling(ENDING, 9, b"<end>"))));
+    assert!(!accepts(&grammar, &[special(1, "<think>"), spelling(TEXT, 7, b"")].concat()));
     refused(Dialect::Gbnf, "root ::= <think", (1, 10));
     refused(Dialect::Gbnf, "root ::= <[x]>", (1, 12));
     refused(Dialect::Gbnf, "root ::= !\"x\"", (1, 10));
@@ -180,7 +189,7 @@ fn ebnf_macros() {
     }
     let source = "root ::= TokenTagDispatch((3, x), excludes=(4,))\nx ::= Token(5, 6) \"!\"";
     let grammar = read(source, Dialect::Ebnf, ROOT).expect("it is well-formed");
-    let marked = |id: u32| [&[MARK], format!("[{id}]").as_bytes(), &[MARK]].concat();
+    let marked = |id: u32| spelling(SPECIAL, id, b"<tool>");
     assert!(accepts(&grammar, &[b"free".to_vec(), marked(3), marked(6), b"!".to_vec(), marked(9)].concat()));
     assert!(!accepts(&grammar, &[marked(3), marked(7), b"!".to_vec()].concat()));
     assert!(!accepts(&grammar, &marked(4)));
