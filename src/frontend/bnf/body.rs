@@ -1,5 +1,7 @@
 //! Rules, alternatives, sequences, repeats.
 
+use rustc_hash::FxHashSet;
+
 use super::{
     super::{Diagnostic, DiagnosticKind},
     Dialect, MAX_DEPTH,
@@ -29,6 +31,7 @@ pub struct Rules {
 pub struct Parser<'a> {
     pub cursor: Cursor<'a>,
     pub rules: Rules,
+    defined: FxHashSet<RuleId>,
     depth: usize,
     /// What is read is a condition on what follows.
     pub is_ahead: bool,
@@ -39,7 +42,13 @@ type Parsed<T> = Result<T, Diagnostic>;
 impl<'a> Parser<'a> {
     pub fn new(source: &'a str, dialect: Dialect) -> Self {
         let rules = Rules { builder: Builder::default(), written: Vec::new(), calls: Vec::new() };
-        Self { cursor: Cursor { source, dialect, at: 0 }, rules, depth: 0, is_ahead: false }
+        Self {
+            cursor: Cursor { source, dialect, at: 0 },
+            rules,
+            defined: FxHashSet::default(),
+            depth: 0,
+            is_ahead: false,
+        }
     }
 
     pub fn rules(mut self) -> Parsed<Rules> {
@@ -58,7 +67,7 @@ impl<'a> Parser<'a> {
             return Err(begin.malformed("expected a rule").hinted("a rule is written name ::= ..."));
         }
         let id = self.rules.builder.rule(name);
-        if self.rules.written.iter().any(|other| other.id == id) {
+        if !self.defined.insert(id) {
             return Err(begin.malformed(format!("the rule \"{name}\" is there twice")).hinted("join them with |"));
         }
         let attributes = attribute::read(&mut self.cursor)?;

@@ -1,7 +1,7 @@
 //! Macros of EBNF: `Name(value, .., name=value, ..)` in the place of an element.
 
 use super::{
-    super::{Diagnostic, dispatch, regex},
+    super::{Diagnostic, DiagnosticKind, dispatch, regex},
     attribute::Attributes,
     body::{Parser, Written},
     cursor::Cursor,
@@ -163,6 +163,9 @@ fn substring(parser: &mut Parser, _: &str, arguments: Arguments) -> Parsed<Expr>
     let mut rest = Expr::Empty;
     for chunk in arguments.values.iter().rev() {
         let Value::Text(chunk) = chunk else { return Err(arguments.begin.malformed("Substring takes texts")) };
+        if chunk.is_empty() {
+            continue;
+        }
         let body = Expr::seq(vec![Expr::text(chunk), rest.repeat(0, Some(1))]);
         rest = Expr::Rule(parser.made("Substring", arguments.begin.at, body));
         ways.push(rest.clone());
@@ -222,7 +225,11 @@ fn tag_dispatch(parser: &mut Parser, _: &str, mut arguments: Arguments) -> Parse
             return Err(begin.malformed(format!("the tag \"{tag}\" begins with \"{exclude}\", which is excluded")));
         }
     }
-    Ok(dispatch::Dispatch { ways, excludes, again }.expr())
+    let dispatch = dispatch::Dispatch { ways, excludes, again };
+    if dispatch.is_too_large() {
+        return Err(begin.refused(DiagnosticKind::TooLarge, dispatch::TOO_LARGE, begin.at));
+    }
+    Ok(dispatch.expr())
 }
 
 /// `TokenTagDispatch((id, rule), .., loop_after_dispatch=true, excludes=(id, ..))`.
