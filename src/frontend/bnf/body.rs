@@ -244,7 +244,8 @@ impl<'a> Parser<'a> {
                 return Err(self.cursor.malformed("expected ]> behind the token's id"));
             }
             let ids = vec![(id, id)];
-            let class = if negated { TokenClass::Other { names: Vec::new(), ids } } else { TokenClass::Ids(ids) };
+            let class =
+                if negated { TokenClass::Other { names: Vec::new(), ids, whole: true } } else { TokenClass::Ids(ids) };
             return Ok(Expr::Token(class));
         }
         let name = self.cursor.take(|c| c != '>' && !c.is_whitespace());
@@ -253,7 +254,7 @@ impl<'a> Parser<'a> {
         }
         // The brackets are part of its written form.
         let name: Box<str> = format!("<{name}>").into();
-        let other = |name| TokenClass::Other { names: vec![name], ids: Vec::new() };
+        let other = |name| TokenClass::Other { names: vec![name], ids: Vec::new(), whole: true };
         Ok(Expr::Token(if negated { other(name) } else { TokenClass::Named(name) }))
     }
 

@@ -180,7 +180,8 @@ fn tokens(_: &mut Parser, name: &str, arguments: Arguments) -> Parsed<Expr> {
     if ids.is_empty() {
         return Err(arguments.begin.malformed(format!("{name} takes at least one id")));
     }
-    let class = if name == "Token" { TokenClass::Ids(ids) } else { TokenClass::Other { names: Vec::new(), ids } };
+    let class =
+        if name == "Token" { TokenClass::Ids(ids) } else { TokenClass::Other { names: Vec::new(), ids, whole: true } };
     Ok(Expr::Token(class))
 }
 
@@ -257,7 +258,7 @@ fn token_dispatch(parser: &mut Parser, _: &str, mut arguments: Arguments) -> Par
         TokenClass::Ids(ids) => ids.clone(),
         _ => Vec::new(),
     }));
-    Ok(dispatch::tokens(ways, TokenClass::Other { names: Vec::new(), ids: others }, again))
+    Ok(dispatch::tokens(ways, TokenClass::Other { names: Vec::new(), ids: others, whole: true }, again))
 }
 
 impl Parser<'_> {

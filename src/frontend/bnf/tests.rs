@@ -109,6 +109,9 @@ fn gbnf_tokens() {
     };
     assert!(accepts(&grammar, &text(special(9, "<end>"))));
     assert!(accepts(&grammar, &text(b"x".to_vec())));
+    // One token is one, however long its text is.
+    assert!(accepts(&grammar, &text(spelling(TEXT, 9, b""))) && !accepts(&grammar, &text(spelling(TEXT, 8, b""))));
+    assert!(!accepts(&grammar, &text(b"xy".to_vec())));
     assert!(!accepts(&grammar, &text(special(8, "<end>"))));
     // What ends an answer comes only where it is asked for.
     assert!(!accepts(&grammar, &text(spelling(ENDING, 9, b"<end>"))));

@@ -286,6 +286,6 @@ impl Within {
             tokens.push(&value)?;
         }
         let names = [tokens.names, self.tokens.names.clone()].concat();
-        Ok(TokenClass::Other { names, ids: [tokens.ids, self.tokens.ids.clone()].concat() })
+        Ok(TokenClass::Other { names, ids: [tokens.ids, self.tokens.ids.clone()].concat(), whole: true })
     }
 }
