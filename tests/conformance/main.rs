@@ -7,6 +7,7 @@
 
 mod archive;
 mod engines;
+mod grammars;
 mod maskbench;
 mod ratchet;
 mod suite;

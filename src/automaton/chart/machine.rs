@@ -246,36 +246,43 @@ impl Chart {
         let (mut accepts, mut is_through) = (false, false);
         let mut seen = FxHashSet::default();
         let mut roots: BTreeMap<NodeId, Vec<ReturnId>> = BTreeMap::new();
-        while let Some((node, back)) = open.pop() {
-            if !seen.insert((node, back)) {
-                continue;
-            }
-            match node {
-                END => accepts = true,
-                BEYOND => is_through = true,
-                _ => {
-                    roots.entry(node).or_default().push(back);
-                    if self.network.profiles[node as usize].is_final {
-                        open.extend_from_slice(&self.places(back));
+        loop {
+            while let Some((node, back)) = open.pop() {
+                if !seen.insert((node, back)) {
+                    continue;
+                }
+                match node {
+                    END => accepts = true,
+                    BEYOND => is_through = true,
+                    _ => {
+                        roots.entry(node).or_default().push(back);
+                        if self.network.profiles[node as usize].is_final {
+                            open.extend_from_slice(&self.places(back));
+                        }
                     }
                 }
+                if !self.budget.spend(1) {
+                    break;
+                }
             }
-            if !self.budget.spend(1) {
-                break;
+            let mut all = ready.clone();
+            open = self.call(roots.clone(), is_first, &mut all);
+            // What is embedded may be empty; which is only known here.
+            open.retain(|place| !seen.contains(place));
+            if open.is_empty() || self.budget.is_spent() {
+                return Expanded { ready: self.merged(all).into(), accepts, is_through };
             }
         }
-        self.call(roots, is_first, &mut ready);
-        Expanded { ready: self.merged(ready).into(), accepts, is_through }
     }
 
     /// What is read first at the roots: rules are called in the order of their ranks, so that each is called once, with all
-    /// that it returns to.
+    /// that it returns to. Gives where reading goes on behind what is embedded and empty.
     fn call(
         &mut self,
         roots: BTreeMap<NodeId, Vec<ReturnId>>,
         is_first: bool,
         ready: &mut FxHashMap<Place, Vec<ReturnId>>,
-    ) {
+    ) -> Vec<(NodeId, ReturnId)> {
         let network = self.network.clone();
         let mut waiting = Waiting::default();
         for (node, returns) in roots {
@@ -310,12 +317,17 @@ impl Chart {
             let back = self.returns.to(places);
             ready.entry(Place(rx)).or_default().push(back);
         }
+        let mut behind = Vec::new();
         for (part, places) in waiting.parts {
-            let back = self.returns.to(places);
+            let back = self.returns.to(places.clone());
             let Some(start) = self.parts[part as usize].start() else { continue };
+            if self.parts[part as usize].accepts(start) {
+                behind.extend(places);
+            }
             let place = self.part_place(part, start);
             ready.entry(place).or_default().push(back);
         }
+        behind
     }
 
     /// The circle with these returns outside of it, or one that has the same returns all in all. Where a rule is called

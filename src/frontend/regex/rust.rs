@@ -30,6 +30,10 @@ fn convert(hir: &Hir) -> Regex {
         HirKind::Class(Class::Unicode(class)) => {
             Regex::Class(CharSet::new(class.ranges().iter().map(|it| (it.start() as u32, it.end() as u32))))
         }
+        // Bytes that are characters by themselves.
+        HirKind::Class(Class::Bytes(class)) if class.is_ascii() => {
+            Regex::Class(CharSet::new(class.ranges().iter().map(|it| (it.start().into(), it.end().into()))))
+        }
         HirKind::Class(Class::Bytes(class)) => {
             Regex::alternation(class.ranges().iter().map(|it| Regex::Bytes(it.start(), it.end())).collect())
         }

@@ -52,6 +52,7 @@ fn lookarounds() {
         check(dialect, "(?!foo)[a-z]+", &["bar", "fo"], &["foo", "foobar"]);
         check(dialect, "(?:a(?=b)|b)+", &["ab", "bab", "b"], &["aab", "ba"]);
         check(dialect, "[a-z]+(?<!s)", &["cat"], &["cats"]);
+        check(dialect, "((?=ab)...)*", &["", "abc", "abcabd"], &["xbc"]);
     }
 }
 
@@ -97,6 +98,7 @@ fn rust() {
     check(d, r"(?i)k", &["k", "K", "\u{212A}"], &["x"]);
     check(d, r"[a-z&&[^aeiou]]+", &["xyz"], &["a"]);
     check(d, r"(?s-u:.)b", &["ab"], &["b"]);
+    check(d, r"(?-u)\b\w+\b|\B$", &["ab", ""], &["a-", "-"]);
     assert!(read(r"(a)\1", d).is_err());
     assert!(read("(?=a)", d).is_err());
     let why = read("a(b", d).expect_err("it is malformed");

@@ -1,0 +1,176 @@
+//! What the tests of other engines hold of grammars, regular expressions and structural tags, read in the dialect that they
+//! are written in. Each case counts once: it compiles or is refused as stated, all its texts are judged as stated, and all
+//! its prefixes live or die as stated.
+//!
+//! Cases that state a policy of their engine, or something of a model's tokens, are left out by name, with the reason, in
+//! `grammars-left-out.jsonl`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Read,
+    path::Path,
+    sync::Arc,
+};
+
+use espalier::{
+    frontend::{Constraint, DiagnosticKind, Dialect, Notation, Policy, Written},
+    matcher::{Engine, Program},
+};
+use serde::Deserialize;
+
+use super::{bytes_engine, ratchet, ratchet::Counts, shared};
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    source: String,
+    kind: String,
+    #[serde(default)]
+    dialect: Option<String>,
+    grammar: String,
+    root: Option<String>,
+    #[serde(default)]
+    accepts: Vec<String>,
+    #[serde(default)]
+    rejects: Vec<String>,
+    #[serde(default)]
+    prefixes_ok: Vec<String>,
+    #[serde(default)]
+    prefixes_dead: Vec<String>,
+    #[serde(default)]
+    must_compile: bool,
+    #[serde(default)]
+    must_fail_to_compile: bool,
+}
+
+#[derive(Deserialize)]
+struct LeftOut {
+    id: String,
+    reason: String,
+}
+
+/// What a case is written in; None where nobody reads it here.
+fn notation(case: &Case) -> Option<Notation> {
+    Some(match (case.kind.as_str(), case.dialect.as_deref()) {
+        ("gbnf", _) => Notation::Gbnf,
+        ("ebnf", _) => Notation::Ebnf,
+        ("lark", _) => Notation::Lark,
+        ("structural_tag", _) => Notation::StructuralTag,
+        ("regex", Some("ecma262")) => Notation::Regex(Dialect::Ecma),
+        ("regex", Some("python" | "python-subset")) => Notation::Regex(Dialect::Python),
+        ("regex", _) => Notation::Regex(Dialect::Rust),
+        _ => return None,
+    })
+}
+
+enum Outcome {
+    Pass,
+    WronglyAccepted(String),
+    WronglyRefused(String),
+    NotCompiled(String),
+}
+
+/// How much of a text is taken, and whether it may end there.
+fn read(program: &Arc<Program>, text: &str) -> (usize, bool) {
+    let mut matcher = program.matcher();
+    let taken = matcher.accept_bytes(text.as_bytes());
+    (taken, taken == text.len() && matcher.is_accepting())
+}
+
+fn judge(engine: &Arc<Engine>, case: &Case, notation: Notation) -> Outcome {
+    let start = case.root.as_deref().map(Into::into);
+    let written = Written { start, ..Written::new(notation, case.grammar.as_str()) };
+    let program = match engine.compile(&Constraint::Written(written), Policy::LENIENT) {
+        Ok(_) if case.must_fail_to_compile => return Outcome::WronglyAccepted("it compiles".into()),
+        Ok(program) => program,
+        Err(_) if case.must_fail_to_compile => return Outcome::Pass,
+        // Nothing is accepted then, and if nothing is to be, that is as stated.
+        Err(refusal) if refusal.kind == DiagnosticKind::Unsatisfiable => {
+            let silent = case.accepts.is_empty() && case.prefixes_ok.is_empty() && !case.must_compile;
+            return if silent { Outcome::Pass } else { Outcome::NotCompiled(refusal.to_string()) };
+        }
+        Err(refusal) => return Outcome::NotCompiled(refusal.to_string()),
+    };
+    for text in &case.accepts {
+        let (taken, ends) = read(&program, text);
+        if !ends {
+            return Outcome::WronglyRefused(format!("{text:?} at byte {taken}"));
+        }
+    }
+    for text in &case.prefixes_ok {
+        let (taken, _) = read(&program, text);
+        if taken < text.len() {
+            return Outcome::WronglyRefused(format!("the beginning {text:?} at byte {taken}"));
+        }
+    }
+    for text in &case.rejects {
+        if read(&program, text).1 {
+            return Outcome::WronglyAccepted(format!("{text:?}"));
+        }
+    }
+    for text in &case.prefixes_dead {
+        if read(&program, text).0 == text.len() {
+            return Outcome::WronglyAccepted(format!("the beginning {text:?}"));
+        }
+    }
+    Outcome::Pass
+}
+
+fn cases(path: &Path) -> Vec<Case> {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn grammars_of_other_engines() {
+    let Some(folder) = shared("data/grammars") else {
+        println!("SKIPPED: no cases of other engines");
+        return;
+    };
+    let left_out: HashMap<String, String> = include_str!("grammars-left-out.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<LeftOut>(line).unwrap())
+        .map(|left_out| (left_out.id, left_out.reason))
+        .collect();
+    assert!(left_out.values().all(|reason| !reason.is_empty()));
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.to_string_lossy().ends_with(".jsonl.gz") && !path.to_string_lossy().contains("relations"));
+    files.sort_unstable();
+    let engine = bytes_engine();
+    let mut counts = BTreeMap::<String, Counts>::new();
+    let (mut wrong, mut out) = (Vec::new(), 0);
+    for case in files.iter().flat_map(|path| cases(path)) {
+        let Some(notation) = notation(&case) else { continue };
+        if left_out.contains_key(&case.id) {
+            out += 1;
+            continue;
+        }
+        let count = counts.entry(format!("{} {}", case.source, case.kind)).or_default();
+        let (verdict, words) = match judge(&engine, &case, notation) {
+            Outcome::Pass => {
+                count.pass += 1;
+                continue;
+            }
+            Outcome::WronglyAccepted(words) => {
+                count.wrongly_accepted += 1;
+                ("wrongly accepted", words)
+            }
+            Outcome::WronglyRefused(words) => {
+                count.wrongly_refused += 1;
+                ("wrongly refused", words)
+            }
+            Outcome::NotCompiled(words) => {
+                count.not_compiled += 1;
+                ("not compiled", words)
+            }
+        };
+        let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
+        wrong.push(format!("{}: {verdict}: {} | {:?}", case.id, cut(&words, 200), cut(&case.grammar, 300)));
+    }
+    for (name, count) in &counts {
+        println!("{name}: {} of {}, {count:?}", count.pass, count.total());
+    }
+    println!("{out} left out\n{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    ratchet::hold("grammars", &counts);
+}
