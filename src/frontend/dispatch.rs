@@ -1,7 +1,13 @@
 //! Free text until something is met, and what follows then.
 
+use rustc_hash::FxHashSet;
+
 use super::choice;
 use crate::grammar::{Expr, Regex, TokenClass};
+
+/// All marks together have at most so many bytes; where they are not apart, for each trigger again.
+const MAX_LENGTH: usize = 200_000;
+pub const TOO_LARGE: &str = "there are too many triggers, or too long ones";
 
 /// Free text; where one of the triggers ends for the first time, the text goes on as it says.
 #[derive(Clone, Debug)]
@@ -15,6 +21,13 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
+    /// Too many marks that are not apart are too much.
+    pub fn is_too_large(&self) -> bool {
+        let marks = self.marks();
+        let length: usize = marks.iter().map(|mark| mark.len()).sum();
+        length > MAX_LENGTH || self.ways.len().saturating_mul(length) > MAX_LENGTH && !are_apart(&marks)
+    }
+
     /// Free text may be over anywhere, also where a trigger has begun.
     pub fn expr(self) -> Expr {
         let again = self.again;
@@ -75,9 +88,14 @@ pub fn without(marks: &[&str]) -> Regex {
 
 /// No mark is within another, and none begins as another ends: then what is before the first one has no part in it.
 fn are_apart(marks: &[&str]) -> bool {
-    marks.iter().all(|a| {
-        let overlaps = |b: &str| a.char_indices().skip(1).any(|(at, _)| b.starts_with(&a[at..]));
-        marks.iter().all(|b| !overlaps(b) && (a == b || !a.contains(b)))
+    let whole: FxHashSet<&str> = marks.iter().copied().collect();
+    let ends = |text: &'_ str| text.char_indices().map(|(at, c)| at + c.len_utf8()).collect::<Vec<_>>();
+    let begun: FxHashSet<&str> = marks.iter().flat_map(|mark| ends(mark).into_iter().map(|end| &mark[..end])).collect();
+    marks.iter().all(|mark| {
+        let overlaps = |at: usize| begun.contains(&mark[at..]);
+        let holds =
+            |at: usize| ends(&mark[at..]).iter().any(|end| whole.contains(&mark[at..at + end]) && *end < mark.len());
+        mark.char_indices().all(|(at, _)| !holds(at) && (at == 0 || !overlaps(at)))
     })
 }
 

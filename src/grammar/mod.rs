@@ -54,8 +54,9 @@ pub enum TokenClass {
     Named(Box<str>),
     /// By ids, both ends of each range included.
     Ids(Vec<(u32, u32)>),
-    /// One character of text, or any special token but these, unless it ends an answer: what may come before them.
-    Other { names: Vec<Box<str>>, ids: Vec<(u32, u32)> },
+    /// One character of text, or any special token but these, unless it ends an answer: what may come before them. If it
+    /// is `whole`, also one token of text but these.
+    Other { names: Vec<Box<str>>, ids: Vec<(u32, u32)>, whole: bool },
 }
 
 /// A rule: its name is for messages.
@@ -102,7 +103,14 @@ impl Expr {
     }
 
     /// From `min` to `max` times.
-    pub fn repeat(self, min: u32, max: Option<u32>) -> Self {
+    pub fn repeat(mut self, min: u32, max: Option<u32>) -> Self {
+        // Any number of tokens is any number of characters: then it need not be told where one ends.
+        if let Self::Token(TokenClass::Other { whole, .. }) = &mut self
+            && min <= 1
+            && max.is_none()
+        {
+            *whole = false;
+        }
         Self::Repeat { body: Box::new(self), min, max }
     }
 

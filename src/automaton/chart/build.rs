@@ -430,11 +430,12 @@ fn token(class: &TokenClass) -> Regex {
     match class {
         TokenClass::Named(name) => marked(named(name)),
         TokenClass::Ids(ranges) => marked(by_id(ranges, kinds(&[SPECIAL, ENDING, TEXT]))),
-        TokenClass::Other { names, ids } => {
-            let special = Regex::Concat(vec![byte(SPECIAL), numbered.clone(), any().repeat(0, None)]);
+        TokenClass::Other { names, ids, whole } => {
+            let may_be = kinds(if *whole { &[SPECIAL, TEXT] } else { &[SPECIAL] });
+            let other = Regex::Concat(vec![may_be.clone(), numbered.clone(), any().repeat(0, None)]);
             let mut excluded: Vec<Regex> = names.iter().map(|name| named(name)).collect();
-            excluded.push(by_id(ids, byte(SPECIAL)));
-            let left = Regex::And(vec![special, Regex::Not(Box::new(Regex::Alternation(excluded)))]);
+            excluded.push(by_id(ids, may_be));
+            let left = Regex::And(vec![other, Regex::Not(Box::new(Regex::Alternation(excluded)))]);
             Regex::Alternation(vec![any(), marked(left)])
         }
     }

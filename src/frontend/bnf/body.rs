@@ -1,5 +1,7 @@
 //! Rules, alternatives, sequences, repeats.
 
+use rustc_hash::FxHashSet;
+
 use super::{
     super::{Diagnostic, DiagnosticKind},
     Dialect, MAX_DEPTH,
@@ -29,6 +31,7 @@ pub struct Rules {
 pub struct Parser<'a> {
     pub cursor: Cursor<'a>,
     pub rules: Rules,
+    defined: FxHashSet<RuleId>,
     depth: usize,
     /// What is read is a condition on what follows.
     pub is_ahead: bool,
@@ -39,7 +42,13 @@ type Parsed<T> = Result<T, Diagnostic>;
 impl<'a> Parser<'a> {
     pub fn new(source: &'a str, dialect: Dialect) -> Self {
         let rules = Rules { builder: Builder::default(), written: Vec::new(), calls: Vec::new() };
-        Self { cursor: Cursor { source, dialect, at: 0 }, rules, depth: 0, is_ahead: false }
+        Self {
+            cursor: Cursor { source, dialect, at: 0 },
+            rules,
+            defined: FxHashSet::default(),
+            depth: 0,
+            is_ahead: false,
+        }
     }
 
     pub fn rules(mut self) -> Parsed<Rules> {
@@ -58,7 +67,7 @@ impl<'a> Parser<'a> {
             return Err(begin.malformed("expected a rule").hinted("a rule is written name ::= ..."));
         }
         let id = self.rules.builder.rule(name);
-        if self.rules.written.iter().any(|other| other.id == id) {
+        if !self.defined.insert(id) {
             return Err(begin.malformed(format!("the rule \"{name}\" is there twice")).hinted("join them with |"));
         }
         let attributes = attribute::read(&mut self.cursor)?;
@@ -235,7 +244,8 @@ impl<'a> Parser<'a> {
                 return Err(self.cursor.malformed("expected ]> behind the token's id"));
             }
             let ids = vec![(id, id)];
-            let class = if negated { TokenClass::Other { names: Vec::new(), ids } } else { TokenClass::Ids(ids) };
+            let class =
+                if negated { TokenClass::Other { names: Vec::new(), ids, whole: true } } else { TokenClass::Ids(ids) };
             return Ok(Expr::Token(class));
         }
         let name = self.cursor.take(|c| c != '>' && !c.is_whitespace());
@@ -244,7 +254,7 @@ impl<'a> Parser<'a> {
         }
         // The brackets are part of its written form.
         let name: Box<str> = format!("<{name}>").into();
-        let other = |name| TokenClass::Other { names: vec![name], ids: Vec::new() };
+        let other = |name| TokenClass::Other { names: vec![name], ids: Vec::new(), whole: true };
         Ok(Expr::Token(if negated { other(name) } else { TokenClass::Named(name) }))
     }
 

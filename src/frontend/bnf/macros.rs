@@ -1,7 +1,7 @@
 //! Macros of EBNF: `Name(value, .., name=value, ..)` in the place of an element.
 
 use super::{
-    super::{Diagnostic, dispatch, regex},
+    super::{Diagnostic, DiagnosticKind, dispatch, regex},
     attribute::Attributes,
     body::{Parser, Written},
     cursor::Cursor,
@@ -163,6 +163,9 @@ fn substring(parser: &mut Parser, _: &str, arguments: Arguments) -> Parsed<Expr>
     let mut rest = Expr::Empty;
     for chunk in arguments.values.iter().rev() {
         let Value::Text(chunk) = chunk else { return Err(arguments.begin.malformed("Substring takes texts")) };
+        if chunk.is_empty() {
+            continue;
+        }
         let body = Expr::seq(vec![Expr::text(chunk), rest.repeat(0, Some(1))]);
         rest = Expr::Rule(parser.made("Substring", arguments.begin.at, body));
         ways.push(rest.clone());
@@ -177,7 +180,8 @@ fn tokens(_: &mut Parser, name: &str, arguments: Arguments) -> Parsed<Expr> {
     if ids.is_empty() {
         return Err(arguments.begin.malformed(format!("{name} takes at least one id")));
     }
-    let class = if name == "Token" { TokenClass::Ids(ids) } else { TokenClass::Other { names: Vec::new(), ids } };
+    let class =
+        if name == "Token" { TokenClass::Ids(ids) } else { TokenClass::Other { names: Vec::new(), ids, whole: true } };
     Ok(Expr::Token(class))
 }
 
@@ -222,7 +226,11 @@ fn tag_dispatch(parser: &mut Parser, _: &str, mut arguments: Arguments) -> Parse
             return Err(begin.malformed(format!("the tag \"{tag}\" begins with \"{exclude}\", which is excluded")));
         }
     }
-    Ok(dispatch::Dispatch { ways, excludes, again }.expr())
+    let dispatch = dispatch::Dispatch { ways, excludes, again };
+    if dispatch.is_too_large() {
+        return Err(begin.refused(DiagnosticKind::TooLarge, dispatch::TOO_LARGE, begin.at));
+    }
+    Ok(dispatch.expr())
 }
 
 /// `TokenTagDispatch((id, rule), .., loop_after_dispatch=true, excludes=(id, ..))`.
@@ -250,7 +258,7 @@ fn token_dispatch(parser: &mut Parser, _: &str, mut arguments: Arguments) -> Par
         TokenClass::Ids(ids) => ids.clone(),
         _ => Vec::new(),
     }));
-    Ok(dispatch::tokens(ways, TokenClass::Other { names: Vec::new(), ids: others }, again))
+    Ok(dispatch::tokens(ways, TokenClass::Other { names: Vec::new(), ids: others, whole: true }, again))
 }
 
 impl Parser<'_> {

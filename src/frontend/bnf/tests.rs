@@ -109,6 +109,9 @@ fn gbnf_tokens() {
     };
     assert!(accepts(&grammar, &text(special(9, "<end>"))));
     assert!(accepts(&grammar, &text(b"x".to_vec())));
+    // One token is one, however long its text is.
+    assert!(accepts(&grammar, &text(spelling(TEXT, 9, b""))) && !accepts(&grammar, &text(spelling(TEXT, 8, b""))));
+    assert!(!accepts(&grammar, &text(b"xy".to_vec())));
     assert!(!accepts(&grammar, &text(special(8, "<end>"))));
     // What ends an answer comes only where it is asked for.
     assert!(!accepts(&grammar, &text(spelling(ENDING, 9, b"<end>"))));
@@ -193,4 +196,21 @@ fn ebnf_macros() {
     assert!(accepts(&grammar, &[b"free".to_vec(), marked(3), marked(6), b"!".to_vec(), marked(9)].concat()));
     assert!(!accepts(&grammar, &[marked(3), marked(7), b"!".to_vec()].concat()));
     assert!(!accepts(&grammar, &marked(4)));
+}
+
+#[test]
+fn what_is_too_much_is_refused_or_quick() {
+    let many: String = (0..20_000).map(|at| format!("r{at} ::= \"x\" r{} | \"\"\n", at + 1)).collect();
+    let many = format!("root ::= r0\n{many}r20000 ::= \"y\"\n");
+    assert!(read(&many, Dialect::Gbnf, ROOT).is_ok() && read(&many, Dialect::Ebnf, ROOT).is_ok());
+    let doubled: String = (0..60).map(|at| format!("r{at} ::= r{} r{}\n", at + 1, at + 1)).collect();
+    let doubled = format!("root[lazy] ::= r0\n{doubled}r60 ::= \"y\"\n");
+    assert_eq!(read(&doubled, Dialect::Ebnf, ROOT).expect_err("too large").kind, DiagnosticKind::Unsupported);
+    let tags: String = (0..2_000).map(|at| format!("(\"a{at}a\", root), ")).collect();
+    let why = read(&format!("root ::= TagDispatch({tags})"), Dialect::Ebnf, ROOT).expect_err("too large");
+    assert_eq!(why.kind, DiagnosticKind::TooLarge);
+    let tags: String = (0..2_000).map(|at| format!("(\"<a{at}>\", root), ")).collect();
+    assert!(read(&format!("root ::= TagDispatch({tags})"), Dialect::Ebnf, ROOT).is_ok());
+    let empty = "\"\", ".repeat(10_000);
+    ebnf(&format!("root ::= Substring({empty} \"a\")"), &["", "a"], &["b"]);
 }

@@ -75,7 +75,7 @@ pub fn grammar(pattern: &str, dialect: Dialect) -> Result<Grammar, Diagnostic> {
 }
 
 /// Nodes, those in a counted repeat as often as it says.
-fn weight(regex: &Regex) -> u64 {
+pub fn weight(regex: &Regex) -> u64 {
     let sum = |parts: &[Regex]| parts.iter().map(weight).fold(1, u64::saturating_add);
     match regex {
         Regex::Empty | Regex::Class(_) | Regex::Bytes(..) | Regex::Look(_) => 1,

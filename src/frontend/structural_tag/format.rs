@@ -186,7 +186,7 @@ impl Reader {
             ways.push((pattern.some_text()?, then));
         }
         let excludes = [format.texts("excludes")?, within.texts.clone()].concat();
-        Ok(Dispatch { ways, excludes, again: format.flag("loop", true)? }.expr())
+        dispatched(Dispatch { ways, excludes, again: format.flag("loop", true)? }, format)
     }
 
     fn token_dispatch(&mut self, format: &Object, within: &Within) -> Read<Expr> {
@@ -207,6 +207,14 @@ impl Reader {
         };
         format.require("rules")?.list()?.iter().map(pair).collect()
     }
+}
+
+/// Free text with triggers, unless that is too much.
+pub fn dispatched(dispatch: Dispatch, format: &Object) -> Read<Expr> {
+    if dispatch.is_too_large() {
+        return Err(format.refused(DiagnosticKind::TooLarge, dispatch::TOO_LARGE));
+    }
+    Ok(dispatch.expr())
 }
 
 fn regex_of(format: &Object) -> Read<Expr> {
@@ -278,6 +286,6 @@ impl Within {
             tokens.push(&value)?;
         }
         let names = [tokens.names, self.tokens.names.clone()].concat();
-        Ok(TokenClass::Other { names, ids: [tokens.ids, self.tokens.ids.clone()].concat() })
+        Ok(TokenClass::Other { names, ids: [tokens.ids, self.tokens.ids.clone()].concat(), whole: true })
     }
 }

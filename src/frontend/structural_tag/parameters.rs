@@ -1,5 +1,7 @@
 //! Arguments of tools that are not JSON: one marked text for each property.
 
+use rustc_hash::FxHashSet;
+
 use super::{
     super::{DiagnosticKind, dispatch, regex},
     format::{Read, Reader},
@@ -80,6 +82,9 @@ const UNNAMED: &str = "<cofl:value type=\"";
 /// Objects that may have their keys in any order have at most so many: each set of them is a rule.
 const MAX_UNORDERED: usize = 8;
 
+/// Each pattern of names is held against all others.
+const MAX_PATTERNS: usize = 64;
+
 /// What one schema's parameters are read with.
 pub struct Parameters<'a, 'b> {
     pub reader: &'b mut Reader,
@@ -89,6 +94,8 @@ pub struct Parameters<'a, 'b> {
     /// What a text has not in it, its end among it; sorted.
     pub marks: Vec<String>,
     pub depth: usize,
+    /// Values that were looked at.
+    pub values: usize,
 }
 
 /// What may be said of an object.
@@ -126,7 +133,7 @@ pub fn read(
     excludes.push(style.close.into());
     excludes.sort_unstable();
     let root = Schema::root(schema);
-    let mut parameters = Parameters { reader, style, root, any_order, marks: excludes, depth: 0 };
+    let mut parameters = Parameters { reader, style, root, any_order, marks: excludes, depth: 0, values: 0 };
     parameters.object(schema)
 }
 
@@ -152,17 +159,17 @@ impl<'a> Parameters<'a, '_> {
         {
             return Err(name.refused(DiagnosticKind::Invalid, "parameters are an object"));
         }
-        let required = object.texts("required")?;
-        let (mut declared, mut fixed) = (Vec::new(), Vec::new());
+        let required: FxHashSet<String> = object.texts("required")?.into_iter().collect();
+        let (mut declared, mut fixed) = (FxHashSet::default(), Vec::new());
         if let Some(properties) = object.get("properties") {
             for (name, value) in properties.object()?.members() {
                 let ways = self.ways(&value)?;
                 let parameter = self.parameter(&Expr::text(&self.spelt(name)), &ways);
-                fixed.push((self.reader.shared(name, parameter), required.iter().any(|other| other == name)));
-                declared.push(name.to_owned());
+                fixed.push((self.reader.shared(name, parameter), required.contains(name)));
+                declared.insert(name.to_owned());
             }
         }
-        if let Some(name) = required.iter().find(|name| !declared.contains(name)) {
+        if let Some(name) = required.iter().find(|name| !declared.contains(*name)) {
             let message = format!("\"{name}\" is required and not declared");
             return Err(object.refused(DiagnosticKind::Unsupported, message).hinted("declare it in properties"));
         }
@@ -175,7 +182,13 @@ impl<'a> Parameters<'a, '_> {
     pub fn nested<T>(&mut self, at: &Value, then: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
         /// References and values within one another.
         const MAX_DEPTH: usize = 32;
+        /// Each way to a value counts.
+        const MAX_VALUES: usize = 20_000;
         self.depth += 1;
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(at.refused(DiagnosticKind::TooLarge, "there are too many ways to write the parameters"));
+        }
         if self.depth > MAX_DEPTH {
             let message = "the value is nested too deeply, or refers to itself";
             return Err(at.refused(DiagnosticKind::Unsupported, message));
@@ -186,11 +199,15 @@ impl<'a> Parameters<'a, '_> {
     }
 
     /// A property that is not declared: of patterns, and of any other name.
-    fn others(&mut self, object: &Object<'a>, declared: &[String]) -> Read<Vec<Expr>> {
+    fn others(&mut self, object: &Object<'a>, declared: &FxHashSet<String>) -> Read<Vec<Expr>> {
         let mut patterns = Vec::new();
         if let Some(properties) = object.get("patternProperties") {
             for (pattern, value) in properties.object()?.members() {
                 patterns.push((matches(pattern, &value)?, value));
+            }
+            if patterns.len() > MAX_PATTERNS {
+                let message = format!("more than {MAX_PATTERNS} patterns of names are not taken");
+                return Err(properties.refused(DiagnosticKind::TooLarge, message));
             }
         }
         let mut taken: Vec<Regex> = declared.iter().map(|name| Regex::text(name)).collect();

@@ -5,7 +5,7 @@ use super::{
         DiagnosticKind,
         dispatch::{self, Dispatch},
     },
-    format::{Read, Reader, Tokens, Within, token},
+    format::{Read, Reader, Tokens, Within, dispatched, token},
     object::{Object, Value},
 };
 use crate::grammar::{Expr, TokenClass};
@@ -98,9 +98,9 @@ impl Reader {
         let tags = ways.iter().map(|(trigger, rest)| Expr::seq(vec![Expr::text(trigger), rest.clone()])).collect();
         let free = Dispatch { ways, excludes, again: !once };
         Ok(match (first, once) {
-            (false, _) => free.expr(),
+            (false, _) => dispatched(free, format)?,
             (true, true) => Expr::alt(tags),
-            (true, false) => Expr::seq(vec![Expr::alt(tags), free.expr()]),
+            (true, false) => Expr::seq(vec![Expr::alt(tags), dispatched(free, format)?]),
         })
     }
 

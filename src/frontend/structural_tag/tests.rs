@@ -210,3 +210,16 @@ fn refusals() {
     let deep = r#"{"type":"star","content":"#.repeat(100) + r#"{"type":"any_text"}"# + &"}".repeat(100);
     assert_eq!(read(&format!(r#"{{"format":{deep}}}"#)).expect_err("too deep").kind, TooLarge);
 }
+
+#[test]
+fn schemas_that_double_are_refused() {
+    let defs: String = (0..30)
+        .map(|at| {
+            format!(r##""d{at}":{{"anyOf":[{{"$ref":"#/$defs/d{}"}},{{"$ref":"#/$defs/d{}"}}]}},"##, at + 1, at + 1)
+        })
+        .collect();
+    let schema = format!(r##"{{"properties":{{"p":{{"$ref":"#/$defs/d0"}}}},"$defs":{{{defs}"d30":true}}}}"##);
+    let source = format!(r#"{{"format":{{"type":"json_schema","style":"qwen_xml","json_schema":{schema}}}}}"#);
+    let why = read(&source).expect_err("too many ways");
+    assert!(matches!(why.kind, DiagnosticKind::TooLarge | DiagnosticKind::Unsupported), "{why}");
+}

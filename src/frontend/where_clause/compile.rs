@@ -3,24 +3,19 @@
 use std::cmp::Ordering;
 
 use super::{
-    super::{Diagnostic, choice, regex},
+    super::{Diagnostic, regex},
     DiagnosticKind,
+    demand::Demand,
     number::Decimal,
     parse::{Comparison, Kind, Node},
     refused,
+    shape::{any_of, decimal, integer, sentences, words},
 };
 use crate::grammar::{CharSet, Expr, Regex};
 
 pub struct Compiler<'a> {
     pub source: &'a str,
     pub answer: &'a str,
-}
-
-/// What is demanded: a filter, and where the answer stops.
-struct Demand {
-    filter: Regex,
-    at: Vec<String>,
-    before: Vec<String>,
 }
 
 /// Something that is compared by its size.
@@ -120,7 +115,7 @@ impl<'a> Compiler<'a> {
         for part in ours {
             all = all.and(self.demand(part)?);
         }
-        Ok(Expr::Lexeme(all.language()))
+        Ok(Expr::Lexeme(self.language(all, condition.at)?))
     }
 
     /// Whether a condition is about this answer, or about none.
@@ -134,6 +129,10 @@ impl<'a> Compiler<'a> {
         refused(kind, message, self.source, at)
     }
 
+    fn language(&self, demand: Demand, at: usize) -> Compiled<Regex> {
+        demand.language().ok_or_else(|| self.wrong(DiagnosticKind::TooLarge, "the condition is too large", at))
+    }
+
     fn demand(&self, node: &Node<'a>) -> Compiled<Demand> {
         match &node.kind {
             Kind::And(parts) => {
@@ -141,7 +140,8 @@ impl<'a> Compiler<'a> {
                 demands.try_fold(Demand::new(Regex::anything()), |all, part| Ok(all.and(part?)))
             }
             Kind::Or(parts) => {
-                let ways = parts.iter().map(|part| Ok(self.demand(part)?.language())).collect::<Compiled<_>>()?;
+                let ways =
+                    parts.iter().map(|part| self.language(self.demand(part)?, part.at)).collect::<Compiled<_>>()?;
                 Ok(Demand::new(Regex::Alternation(ways)))
             }
             Kind::Not(body) => {
@@ -421,99 +421,5 @@ fn reversed(how: Comparison) -> Comparison {
         Comparison::Greater => Comparison::Less,
         Comparison::GreaterOrEqual => Comparison::LessOrEqual,
         other => other,
-    }
-}
-
-fn any_of(mut texts: Vec<&str>) -> Regex {
-    texts.sort_unstable();
-    texts.dedup();
-    if texts.is_empty() { Regex::NOTHING } else { choice::any_of(&texts) }
-}
-
-/// Digits, with a blank or a sign before them.
-fn integer() -> Regex {
-    let digit = Regex::Class(CharSet::new([('0' as u32, '9' as u32)]));
-    let optional = |text: &str| Regex::text(text).repeat(0, Some(1));
-    Regex::Concat(vec![optional(" "), optional("-"), digit.repeat(1, None)])
-}
-
-/// As [`integer`], with a point and more digits behind.
-fn decimal() -> Regex {
-    let digit = Regex::Class(CharSet::new([('0' as u32, '9' as u32)]));
-    let part = Regex::Concat(vec![Regex::text("."), digit.repeat(1, None)]);
-    Regex::Concat(vec![integer(), part.repeat(0, Some(1))])
-}
-
-/// Texts of so many words between whitespace.
-fn words(min: u32, max: Option<u32>) -> Regex {
-    let blank = CharSet::property("White_Space").expect("the tables have it");
-    let word = Regex::Class(blank.complement()).repeat(1, None);
-    let blanks = Regex::Class(blank);
-    let gap = blanks.clone().repeat(0, None);
-    let mut ways = Vec::new();
-    if min == 0 {
-        ways.push(gap.clone());
-    }
-    if max != Some(0) {
-        let next = Regex::Concat(vec![blanks.repeat(1, None), word.clone()]);
-        let more = next.repeat(min.max(1) - 1, max.map(|max| max - 1));
-        ways.push(Regex::Concat(vec![gap.clone(), word, more, gap]));
-    }
-    Regex::alternation(ways)
-}
-
-/// Texts of so many sentences: what ends in a full stop, and what is behind the last.
-fn sentences(min: u32, max: Option<u32>) -> Regex {
-    let stop = CharSet::single('.' as u32);
-    let within = Regex::Class(stop.complement());
-    let whole = Regex::Concat(vec![within.clone().repeat(0, None), Regex::Class(stop)]);
-    let mut ways = vec![whole.clone().repeat(min, max)];
-    if max != Some(0) {
-        let before = whole.repeat(min.saturating_sub(1), max.map(|max| max - 1));
-        ways.push(Regex::Concat(vec![before, within.repeat(1, None)]));
-    }
-    Regex::Alternation(ways)
-}
-
-impl Demand {
-    fn new(filter: Regex) -> Self {
-        Self { filter, at: Vec::new(), before: Vec::new() }
-    }
-
-    fn and(self, other: Self) -> Self {
-        let filter = match (self.filter, other.filter) {
-            (all, part) if part == Regex::anything() => all,
-            (all, part) if all == Regex::anything() => part,
-            (Regex::And(mut all), part) => {
-                all.push(part);
-                Regex::And(all)
-            }
-            (all, part) => Regex::And(vec![all, part]),
-        };
-        Self { filter, at: [self.at, other.at].concat(), before: [self.before, other.before].concat() }
-    }
-
-    /// The answers: a phrase counts where the filter holds, be it up to its end or up to its beginning.
-    fn language(self) -> Regex {
-        if self.at.is_empty() && self.before.is_empty() {
-            return self.filter;
-        }
-        let phrases = |texts: &[String]| any_of(texts.iter().map(|text| &**text).collect());
-        let behind = |first: Regex| Regex::Concat(vec![first, Regex::anything()]);
-        let stopped = Regex::And(vec![self.filter.clone(), Regex::Concat(vec![Regex::anything(), phrases(&self.at)])]);
-        let mut all = vec![self.filter.clone()];
-        if !self.before.is_empty() {
-            let passed = behind(Regex::Concat(vec![self.filter, phrases(&self.before)]));
-            all.push(Regex::Not(Box::new(passed)));
-        }
-        let mut ends = Vec::new();
-        if !self.at.is_empty() {
-            ends.push(Regex::Shortest(Box::new(stopped.clone())));
-        }
-        if !self.before.is_empty() {
-            ends.push(if self.at.is_empty() { Regex::anything() } else { Regex::Not(Box::new(behind(stopped))) });
-        }
-        all.push(Regex::alternation(ends));
-        Regex::And(all)
     }
 }

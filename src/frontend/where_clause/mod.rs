@@ -19,9 +19,11 @@
 //! Sources: LMQL's documentation of constraints.
 
 mod compile;
+mod demand;
 mod lex;
 mod number;
 mod parse;
+mod shape;
 
 use super::{Diagnostic, DiagnosticKind, regex};
 use crate::grammar::{Builder, Grammar};

@@ -204,3 +204,11 @@ fn clauses_of_lmql() {
     }
     assert_eq!(taken + refused, 119);
 }
+
+#[test]
+fn stops_within_stops_are_refused_when_they_are_too_many() {
+    let clause = (0..40).fold("X != 'x'".to_owned(), |clause, at| {
+        format!("(({clause}) and STOPS_AT(X, '{at}') and STOPS_BEFORE(X, 'b{at}') or X == '{at}')")
+    });
+    assert_eq!(read(&clause).expect_err("too large").kind, DiagnosticKind::TooLarge);
+}
