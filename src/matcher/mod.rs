@@ -11,6 +11,7 @@
 //! inside another string or a number, the same over tables that are made when a place in the language is first masked;
 //! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
 
+mod course;
 mod crossings;
 mod grammar;
 mod home;

@@ -1,6 +1,6 @@
 //! What every token does inside a number of some language, kept by the language's content as for strings.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 
@@ -22,20 +22,28 @@ pub struct NumberTokens {
     pub endings: Vec<(Box<[bool]>, TokenTrie)>,
 }
 
+impl NumberTokens {
+    /// About the memory held.
+    fn bytes(&self) -> usize {
+        let ending = |(verdicts, trie): &(Box<[bool]>, TokenTrie)| verdicts.len() + 128 + trie.bytes();
+        128 + self.inside.bytes() + self.endings.iter().map(ending).sum::<usize>()
+    }
+}
+
 /// A token and what of it comes after the number.
 type TokenEnding<'a> = (TokenId, &'a [u8]);
 
-/// A language (by its address, which the entry keeps alive), a place in it, a tree.
+/// A language (by its address, which is nobody else's while the entry has a [`Weak`] to it), a place in it, a tree.
 type Key = (usize, NumberClass, Tree);
 
 /// The tables of one vocabulary.
 pub struct NumberTables {
     forest: Arc<Forest>,
-    known: Shelf<Key, (Arc<NumberLanguage>, Arc<NumberTokens>)>,
+    known: Shelf<Key, (Weak<NumberLanguage>, Arc<NumberTokens>)>,
 }
 
 /// More than this is not kept, in bytes.
-const MAX_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 6 << 20;
 
 impl NumberTables {
     pub fn new(forest: Arc<Forest>) -> Self {
@@ -54,7 +62,7 @@ impl NumberTables {
             return tokens;
         }
         let tokens = Arc::new(self.walk(language, state, tree));
-        self.known.insert(key, (language.clone(), tokens.clone()), 128 + tokens.inside.bytes());
+        self.known.insert(key, (Arc::downgrade(language), tokens.clone()), tokens.bytes());
         tokens
     }
 

@@ -70,12 +70,12 @@ pub struct Pack {
 /// A node of a tree, a position in a body, and how characters are written.
 type BodyKey = (Node, u32, Spelling);
 
-/// Most pairs of a subtree and a position that are kept.
-const MAX_BODIES: usize = 4_096;
+/// More than this is not kept of pairs of a subtree and a position, in bytes.
+const MAX_BYTES: usize = 8 << 20;
 
 impl Pack {
     pub fn new(forest: Arc<Forest>) -> Self {
-        let pack = Self { forest, plain: Default::default(), bodies: Shelf::new(MAX_BODIES) };
+        let pack = Self { forest, plain: Default::default(), bodies: Shelf::new(MAX_BYTES) };
         pack.body((Tree::Whole, ROOT), 0, Spelling::Any);
         pack.body((Tree::Whole, ROOT), 0, Spelling::Shortest);
         pack
@@ -95,7 +95,7 @@ impl Pack {
             return found;
         }
         let made = Arc::new(self.make_body(key));
-        self.bodies.insert(key, made.clone(), 1);
+        self.bodies.insert(key, made.clone(), made.bytes());
         made
     }
 
@@ -221,6 +221,16 @@ impl<'a> Found<'a> {
         let (contents, span) = (contents.collect(), forest.text(tree).span(&inside));
         let inside = Inside::new(inside, forest.vocabulary().len());
         BodyTokens { tree, inside, after, contents, by_content, winding, closing, span, read, escaped }
+    }
+}
+
+impl BodyTokens {
+    /// About the memory held, once what comes after the quote was asked for.
+    fn bytes(&self) -> usize {
+        let contents: usize =
+            self.contents.iter().map(|content| 160 + content.text.len() * 2 + content.after.bytes()).sum();
+        let winding: usize = self.winding.iter().map(|(_, bytes)| 48 + bytes.len()).sum();
+        512 + self.inside.bytes() + self.after.bytes() + contents + winding + self.escaped.len() * 8
     }
 }
 

@@ -271,12 +271,13 @@ impl Walk<'_> {
         let ends: Vec<_> = {
             let mut dfa = language.lock();
             strings.add_inside(&tokens, &mut dfa, body.at.len, spelling, self.mask);
-            tokens.endings.iter().map(|ending| ending.settle(&mut dfa, body.at.len)).collect()
+            let settled = |(end, _)| dfa.settle(end, body.at.len).filter(|at| dfa.accepts(*at));
+            tokens.endings().map(settled).collect()
         };
         self.machine.tables.charge_for(language);
         let verdicts = ends.into_iter().map(|end| end.map(|end| self.machine.text_verdicts(number, end)));
-        let parts: Vec<Part> = tokens.endings.iter().map(|ending| &ending.after).zip(verdicts).collect();
-        self.cross(state, &tokens.after, &parts);
+        let parts: Vec<Part> = tokens.endings().map(|(_, after)| after).zip(verdicts).collect();
+        self.cross(state, tokens.after(), &parts);
     }
 
     /// Adds the tokens that end a string or a key that is unlike all others. What comes after the quote is walked once

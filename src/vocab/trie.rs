@@ -110,6 +110,11 @@ impl TokenTrie {
         self.max_depth
     }
 
+    /// About the memory held.
+    pub fn bytes(&self) -> usize {
+        self.nodes.len() * size_of::<TrieNode>() + self.ids.len() * size_of::<TokenId>()
+    }
+
     fn tokens_from(&self, node: u32) -> usize {
         self.nodes.get(node as usize).map_or(self.ids.len(), |node| node.tokens as usize)
     }

@@ -226,6 +226,34 @@ fn masks_equal_the_oracle() {
     }
 }
 
+/// Places in patterns, and in patterns with other bounds, that tokens cannot tell apart, and some that differ in little.
+#[test]
+fn places_that_are_alike_have_masks_of_their_own() {
+    let strings = serde_json::json!([
+        {"pattern": "^(?:\\S+\\s+){0,5}\\S+$"},
+        {"pattern": "^(?:\\S+\\s+){0,7}\\S+$"},
+        {"pattern": "^(?:\\S+\\s+){0,7}\\S+$", "maxLength": 24},
+        {"pattern": "^(?:\\S+\\s+){0,6}\\S+$", "maxLength": 27},
+        {"pattern": "^[a-z ]{1,24}$"},
+        {"pattern": "^[a-z ]{1,40}$"},
+        {"pattern": "^[a-z\u00e9 ]{1,40}$"},
+        {"pattern": "^[a-z ]+$"},
+        {"pattern": "^[a-z]+( [a-z]+)*$", "not": {"const": "one two"}},
+        {"pattern": "^[a-z]+( [a-z]+)*$"},
+    ]);
+    let count = strings.as_array().map_or(0, Vec::len);
+    let schema = serde_json::json!({"type": "array", "prefixItems": strings, "items": false});
+    let text = format!("[{}]", vec!["\"one two three four five\""; count].join(","));
+    for engine in engines() {
+        let program = compile(&engine, &schema, Policy::default()).unwrap();
+        let mut matcher = program.matcher();
+        for token in spell(engine.vocabulary(), text.as_bytes()) {
+            assert_mask(&mut matcher, "alike");
+            matcher.accept(token).unwrap();
+        }
+    }
+}
+
 /// A vocabulary of what is hard for masks: tokens that hold escapes, parts of characters, several quotes.
 fn pieces_engine() -> Arc<Engine> {
     let pieces: [&[u8]; 36] = [

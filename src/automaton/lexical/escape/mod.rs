@@ -62,7 +62,8 @@ const LOW1: u8 = 21;
 const DEAD: u8 = 255;
 const CLOSE: u8 = 254;
 
-static PHASES: [[u8; 256]; PlainBody::PHASES] = phases();
+const PHASES_MADE: [[u8; 256]; PlainBody::PHASES] = phases();
+static PHASES: [[u8; 256]; PlainBody::PHASES] = PHASES_MADE;
 
 impl PlainBody {
     /// Number of phases; phase 0 is between two characters, 1 to 7 are inside a UTF-8 sequence, the rest in an escape.
@@ -126,6 +127,31 @@ const fn phase_behind(phase: u8, byte: u8) -> u8 {
         (LOW1, _) if hex => BETWEEN,
         _ => DEAD,
     }
+}
+
+/// The first of the phases inside an escape.
+pub const ESCAPES: u32 = BACKSLASH as u32;
+
+/// Whether a byte does something else outside of escapes than the byte below it, whatever the language.
+pub fn tells_from_below(byte: u8) -> bool {
+    BOUNDARIES[usize::from(byte)]
+}
+
+static BOUNDARIES: [bool; 256] = boundaries();
+
+const fn boundaries() -> [bool; 256] {
+    let mut boundaries = [true; 256];
+    let mut byte = 1;
+    while byte < 256 {
+        let (mut phase, mut alike) = (0, true);
+        while phase < BACKSLASH as usize {
+            alike &= PHASES_MADE[phase][byte] == PHASES_MADE[phase][byte - 1];
+            phase += 1;
+        }
+        boundaries[byte] = !alike;
+        byte += 1;
+    }
+    boundaries
 }
 
 /// A place in a string's body.

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::ecma::{self, PatternError};
 use super::super::expr::Expr;
@@ -16,11 +16,13 @@ use super::{StringAtom, StringLanguage, counted, formula};
 /// Languages that the cache holds.
 const MAX_LANGUAGES: usize = 8_192;
 /// Compiled patterns that the cache holds, by their automaton states.
-const MAX_PATTERN_STATES: usize = 4_000_000;
+const MAX_PATTERN_STATES: usize = 400_000;
 /// About the memory that the languages of the cache may hold together, in bytes.
-const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 24 << 20;
+/// What a language takes before it is walked, in bytes.
+const OVERHEAD: usize = 2_048;
 /// Every so many new languages the memory is measured.
-const MEASURE_EVERY: usize = 64;
+const MEASURE_EVERY: usize = 16;
 
 type Key = (Expr<StringAtom>, Vec<Expr<StringAtom>>);
 
@@ -78,13 +80,7 @@ impl StringCache {
         languages.insert(key, Arc::clone(&language), 1);
         languages.shrink(MAX_LANGUAGES);
         if languages.added.is_multiple_of(MEASURE_EVERY) {
-            // A language that is being walked is in use, and counts as small for this once.
-            let bytes = |language: &Arc<StringLanguage>| language.dfa.try_lock().map_or(0, |dfa| dfa.size().1);
-            let total: usize = languages.entries.values().map(|entry| bytes(&entry.value)).sum();
-            if total > MAX_BYTES {
-                let kept = languages.entries.len() / 2;
-                languages.shrink(kept);
-            }
+            languages.hold(MAX_BYTES, |language| OVERHEAD + language.bytes());
         }
         Ok(language)
     }
@@ -191,6 +187,31 @@ impl<K: Hash + Eq + Clone, V> Shelf<K, V> {
         if let Some(old) = self.entries.insert(key, Entry { value, weight, used: self.clock }) {
             self.weight -= old.weight;
         }
+    }
+
+    /// Drops the largest, first of the half that was used longest ago, until the sum of the sizes is within bounds: one
+    /// large value should not cost a hundred small ones that everybody uses.
+    fn hold(&mut self, most: usize, size: impl Fn(&V) -> usize) {
+        let mut all: Vec<(u64, usize)> = self.entries.values().map(|entry| (entry.used, size(&entry.value))).collect();
+        let mut total: usize = all.iter().map(|(_, size)| size).sum();
+        if total <= most {
+            return;
+        }
+        all.sort_unstable();
+        let recent = all.len() / 2;
+        all[..recent].sort_unstable_by_key(|(_, size)| std::cmp::Reverse(*size));
+        all[recent..].sort_unstable_by_key(|(_, size)| std::cmp::Reverse(*size));
+        let mut dropped: FxHashSet<u64> = FxHashSet::default();
+        for (used, size) in all {
+            // A little more than must be, so that this is not done again at once.
+            if total <= most - most / 4 {
+                break;
+            }
+            total -= size;
+            dropped.insert(used);
+        }
+        self.entries.retain(|_, entry| !dropped.contains(&entry.used));
+        self.weight = self.entries.values().map(|entry| entry.weight).sum();
     }
 
     /// Drops the half that was used longest ago until the weight is within bounds.

@@ -45,16 +45,21 @@ impl StringDfa {
         only
     }
 
+    /// The number of a byte among those that the language does not tell apart; a number is that of a range of bytes.
+    pub fn class(&self, byte: u8) -> u8 {
+        self.product.class_of[usize::from(byte)]
+    }
+
     /// The characters on which the state's automaton stays where it is; only the length counts on, where lengths count.
     pub fn loops_on(&mut self, state: StrState) -> Loops {
-        let mut ascii = 0;
-        for byte in 0..128u8 {
-            let class = usize::from(self.product.class_of[usize::from(byte)]);
-            ascii |= u128::from(self.edge(state.dfa, class) == Some(state.dfa)) << byte;
-        }
-        let mut others = 0;
+        let (mut ascii, mut others) = (0, 0);
         for class in 0..self.product.classes() {
-            if self.product.first[class] >= 0xC0 && self.others_loop(state.dfa, class) {
+            let first = self.product.first[class];
+            if first < 128 && self.edge(state.dfa, class) == Some(state.dfa) {
+                let last = u16::from(first) + self.product.sizes[class] - 1;
+                ascii |= !0 << first & !0 >> (127 - last.min(127));
+            }
+            if first >= 0xC0 && self.others_loop(state.dfa, class) {
                 let bytes = (1u64 << self.product.sizes[class].min(63)) - 1;
                 others |= bytes << (self.product.first[class] - 0xC0);
             }
