@@ -63,6 +63,30 @@ impl Reading {
         self.as_string(at, mode, tier, moves);
     }
 
+    /// The first tier but one that has moves where the recogniser takes the next byte.
+    pub(super) fn between_from(&self, at: u32) -> usize {
+        let rest = self.input.rest(at);
+        match rest {
+            [b':' | b'{' | b'}' | b'[' | b']', ..] => 3,
+            [b'"'] | [b'"', b'"', ..] => 1,
+            [b'"', first, ..] => {
+                let scalar =
+                    matches!(first, b'-' | b'+' | b'.' | b'0'..=b'9' | b't' | b'f' | b'n' | b'T' | b'F' | b'N');
+                if scalar || *first == b'u' || first.is_ascii_whitespace() { 2 } else { 3 }
+            }
+            [b',', ..] => 2,
+            [first, ..] if is_blank(*first) => {
+                if self.after_value(at) {
+                    3
+                } else {
+                    5
+                }
+            }
+            [first, ..] if first.is_ascii_alphanumeric() && self.input.before(at).is_some_and(is_word) => 2,
+            _ => 1,
+        }
+    }
+
     /// Another spelling of the same.
     fn style(&mut self, at: u32, mode: Mode, moves: &mut Moves) {
         if mode == Mode::Between && !self.input.before(at).is_some_and(is_word) {

@@ -33,6 +33,18 @@ pub fn is_ordinary(byte: u8) -> bool {
     marks || byte.is_ascii_alphanumeric() || (byte >= 0x80 && !matches!(byte, 0xe2 | 0xc2))
 }
 
+/// The text, inside a string in JSON's quotes, begins with a byte that no rule looks at where the string's value may have
+/// it.
+pub fn is_plain(text: &[u8]) -> bool {
+    match text {
+        [b'"' | b'\\' | b',' | b':' | b'}' | b']' | b'+' | b'`' | 0..0x20, ..] | [] | [b' '] => false,
+        [b' ', next, ..] => {
+            !matches!(next, b',' | b':' | b'}' | b']' | b'+' | b'`' | b'/' | b'#' | b' ' | b'\t' | b'\r' | b'\n')
+        }
+        _ => true,
+    }
+}
+
 /// The length of the escape that a text begins with, if JSON knows it.
 pub fn known_escape(text: &[u8]) -> Option<usize> {
     match text {
