@@ -178,10 +178,10 @@ pub trait Model {
     /// The moves of one tier, their costs at least the tier's.
     fn moves(&mut self, at: u32, mode: Self::Mode, tier: usize, moves: &mut Vec<Move<Self::Mode>>);
 
-    /// Where the recogniser takes the byte that is [`Model::kept`], all other moves are of the last tier. It may always say
-    /// no.
-    fn is_idle(&self, _at: u32, _mode: Self::Mode) -> bool {
-        false
+    /// The bytes from here on that are kept in this mode, if the recogniser takes them, and where all other moves then are
+    /// of the last tier. It may always say none.
+    fn idle(&self, _at: u32, _mode: Self::Mode) -> &[u8] {
+        &[]
     }
 
     /// The byte of the text that is kept here and the mode behind it, where that is the only move of the first tier. It

@@ -90,9 +90,16 @@ impl Repairer {
         Self::new(&Constraint::JsonSchema("{}".into())).expect("the empty schema demands nothing that could be refused")
     }
 
-    /// For a constraint that was compiled already, with whatever policy it was.
-    pub fn of(blueprint: &Blueprint) -> Self {
-        Self { blueprint: blueprint.clone(), machine: blueprint.machine(), scratch: Scratch::default() }
+    /// For a constraint that was compiled already, with an automaton of it, which [`Repairer::into_machine`] gives back.
+    pub fn of(blueprint: &Blueprint, machine: Machine) -> Self {
+        Self { blueprint: blueprint.clone(), machine, scratch: Scratch::default() }
+    }
+
+    /// The automaton and what it found out, without what was only of interest to the texts that it read.
+    pub fn into_machine(mut self) -> Machine {
+        self.machine.forget_texts();
+        self.machine.settle();
+        self.machine
     }
 
     /// With the caller's policy and limits, and a cache of strings that constraints may share. Of the policy, only what
@@ -185,11 +192,8 @@ fn reads(machine: &mut Machine, text: &[u8]) -> bool {
     let mut state = Machine::start(machine);
     for chunk in text.chunks(4096) {
         machine.begin();
-        for byte in chunk {
-            match Machine::step(machine, state, *byte) {
-                Some(next) => state = next,
-                None => return false,
-            }
+        if machine.read(&mut state, chunk) < chunk.len() {
+            return false;
         }
     }
     Machine::accepts(machine, state) && Machine::fault(machine).is_none()

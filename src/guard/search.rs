@@ -327,12 +327,10 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             self.await_tier(index, (at, mode, cost), 0, after.is_some());
             let Some(next) = after else { return true };
             (at, mode, state) = (at + 1, behind, next);
-            let begun = at;
-            while let Some((behind, next)) = self.passed(at, mode, state) {
-                (at, mode, state) = (at + 1, behind, next);
-            }
-            if at > begun {
-                self.steps += (at - begun) as usize;
+            let passed = self.recognizer.read(&mut state, self.model.idle(at, mode));
+            if passed > 0 {
+                self.steps += passed;
+                at += passed as u32;
                 let due = cost + M::TIERS[M::TIERS.len() - 1];
                 self.scratch.queue.push(due, index, RUN);
             }
@@ -350,23 +348,15 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         Node { at, mode, state, parent, cost, what: What::Keep, goes_on: None, dead: false, written: Written::Kept }
     }
 
-    /// One byte further, where nothing else is to be had before the last tier.
-    fn passed(&mut self, at: u32, mode: M::Mode, state: R::State) -> Option<(M::Mode, R::State)> {
-        if !self.model.is_idle(at, mode) || self.model.ends(at, mode) {
-            return None;
-        }
-        let (byte, behind) = self.model.kept(at, mode)?;
-        Some((behind, self.recognizer.step(state, byte)?))
-    }
-
     /// Gives nodes to the bytes behind one that were passed.
     fn open_run(&mut self, first: u32) {
-        let Node { mut at, mut mode, mut state, cost, .. } = self.scratch.nodes[first as usize];
-        let Some((byte, behind)) = self.model.kept(at, mode) else { return };
-        let Some(next) = self.recognizer.step(state, byte) else { return };
-        (at, mode, state) = (at + 1, behind, next);
+        let Node { at, mode, state, cost, .. } = self.scratch.nodes[first as usize];
+        let Some((byte, mode)) = self.model.kept(at, mode) else { return };
+        let Some(mut state) = self.recognizer.step(state, byte) else { return };
         let mut index = first;
-        while let Some((behind, next)) = self.passed(at, mode, state) {
+        for at in at + 1..at + 1 + self.model.idle(at + 1, mode).len() as u32 {
+            let Some((byte, _)) = self.model.kept(at, mode) else { return };
+            let Some(next) = self.recognizer.step(state, byte) else { return };
             let node = Node { goes_on: Some(true), ..self.kept_node(index, (at, mode, state), cost) };
             // Where another way came as cheaply, that one goes on from here.
             let Some(inserted) = self.insert(node) else { return };
@@ -374,7 +364,7 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             self.steps += 1;
             let last = M::TIERS.len() - 1;
             self.scratch.queue.push(cost + M::TIERS[last], index, last as u8);
-            (at, mode, state) = (at + 1, behind, next);
+            state = next;
         }
     }
 
@@ -458,8 +448,8 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         Written::Text(self.scratch.texts.len() as u32 - 1)
     }
 
-    fn read(&mut self, state: R::State, text: &[u8]) -> Option<R::State> {
-        text.iter().try_fold(state, |state, byte| self.recognizer.step(state, *byte))
+    fn read(&mut self, mut state: R::State, text: &[u8]) -> Option<R::State> {
+        (self.recognizer.read(&mut state, text) == text.len()).then_some(state)
     }
 
     fn forced(&mut self, mut state: R::State, one: &Move<M::Mode>) -> Option<Vec<u8>> {

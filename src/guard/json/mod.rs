@@ -114,12 +114,18 @@ impl Model for Reading {
         }
     }
 
-    fn is_idle(&self, at: u32, mode: Mode) -> bool {
-        match mode {
-            Mode::Quoted(Quote::Double) => quoted::is_plain(self.input.rest(at)),
-            Mode::Between => self.input.get(at).is_some_and(is_blank) && !self.after_value(at),
-            _ => false,
-        }
+    fn idle(&self, at: u32, mode: Mode) -> &[u8] {
+        let rest = self.input.rest(at);
+        let length = match mode {
+            Mode::Quoted(Quote::Double) => (0..rest.len()).find(|here| !quoted::is_plain(&rest[*here..])),
+            Mode::Between if !self.after_value(at) => rest.iter().position(|byte| !is_blank(*byte)),
+            _ => Some(0),
+        };
+        let length = length.unwrap_or(rest.len());
+        // Near the end of a text that goes on, each position may be the last that is read.
+        let open = if self.whole { u32::MAX } else { self.input.length().saturating_sub(self.margin) };
+        let limit = if at > self.input.length() { length } else { open.saturating_sub(at) as usize };
+        &rest[..length.min(limit)]
     }
 
     fn next_tier(&self, at: u32, mode: Mode, tier: usize, goes_on: bool) -> usize {
