@@ -45,6 +45,13 @@ impl Automaton {
         }
     }
 
+    /// Forgets what was only of interest to texts that were read: no state but that of the start may be used again.
+    pub fn forget_texts(&mut self) {
+        if let Self::Json(machine) = self {
+            machine.forget_texts();
+        }
+    }
+
     /// It has grown so far that the next answer had better begin with a new one.
     pub fn is_worn(&self) -> bool {
         match self {
@@ -103,6 +110,14 @@ impl Recognizer for Automaton {
         match (self, state) {
             (Self::Json(machine), State::Json(state)) => Machine::step(machine, state, byte).map(State::Json),
             (Self::Chart(chart), State::Chart(state)) => chart.step(state, byte).map(State::Chart),
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn read(&mut self, state: &mut State, text: &[u8]) -> usize {
+        match (self, &mut *state) {
+            (Self::Json(machine), State::Json(state)) => machine.read(state, text),
+            (Self::Chart(chart), State::Chart(state)) => chart.read(state, text),
             _ => unreachable!("{FOREIGN}"),
         }
     }

@@ -29,6 +29,17 @@ pub trait Recognizer {
     /// One byte further. None: no text of the language goes on like this.
     fn step(&mut self, state: Self::State, byte: u8) -> Option<Self::State>;
 
+    /// Reads a text as far as the language takes it, the state moving along. Returns how many bytes that are.
+    fn read(&mut self, state: &mut Self::State, text: &[u8]) -> usize {
+        for (count, byte) in text.iter().enumerate() {
+            match self.step(*state, *byte) {
+                Some(next) => *state = next,
+                None => return count,
+            }
+        }
+        text.len()
+    }
+
     /// The text may end here.
     fn accepts(&mut self, state: Self::State) -> bool;
 

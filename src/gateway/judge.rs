@@ -37,7 +37,35 @@ pub(super) struct Judge {
 enum Reader {
     /// Of masked text, which comes in whole code points.
     Again(Box<Matcher>),
-    Guard(Box<Guard>),
+    Guard(Box<Guarded>),
+}
+
+/// A guard with an automaton that goes back to its program for the next answer.
+struct Guarded {
+    /// There until it is dropped.
+    guard: Option<Guard>,
+    program: Arc<Program>,
+}
+
+impl Guarded {
+    fn new(program: &Arc<Program>, release: Release) -> Self {
+        let repairer = Repairer::of(program.blueprint(), program.automaton());
+        let guard = Guard::new(repairer, Options { release, bounds: FAITHFUL, ..Options::default() });
+        Self { guard: Some(guard), program: program.clone() }
+    }
+
+    fn guard(&mut self) -> &mut Guard {
+        self.guard.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // What a panic left behind is not used again.
+        if let Some(guard) = self.guard.take().filter(|_| !std::thread::panicking()) {
+            self.program.keep(guard.into_repairer().into_machine());
+        }
+    }
 }
 
 impl Judge {
@@ -46,13 +74,7 @@ impl Judge {
         let wraps = wrapping != Wrapping::default();
         let reader = match release {
             None => Reader::Again(Box::new(program.matcher())),
-            Some(release) => {
-                let repairer = Repairer::of(program.blueprint());
-                Reader::Guard(Box::new(Guard::new(
-                    repairer,
-                    Options { release, bounds: FAITHFUL, ..Options::default() },
-                )))
-            }
+            Some(release) => Reader::Guard(Box::new(Guarded::new(program, release))),
         };
         Self { reader, unwrap: wraps.then(|| Unwrap::new(wrapping)), written: Vec::new(), edits: Vec::new() }
     }
@@ -84,7 +106,8 @@ impl Judge {
 
     /// A member is null: if the constraint does not take it so, it goes.
     fn null(&mut self, unwrap: &mut Unwrap, out: &mut Vec<u8>) {
-        let Reader::Guard(guard) = &mut self.reader else { return unwrap.settle(true, out) };
+        let Reader::Guard(guarded) = &mut self.reader else { return unwrap.settle(true, out) };
+        let guard = guarded.guard();
         let held = unwrap.held();
         let keep = guard.may_take(held);
         if !keep {
@@ -128,7 +151,8 @@ impl Reader {
                 true => Ok(String::from_utf8_lossy(text).into_owned()),
                 false => Err(broken(matcher)),
             },
-            Self::Guard(guard) => {
+            Self::Guard(guarded) => {
+                let guard = guarded.guard();
                 let released = guard.push(text);
                 match guard.hopeless() {
                     None => Ok(released),
@@ -144,7 +168,7 @@ impl Reader {
                 true => Ok(String::new()),
                 false => Err(broken(matcher)),
             },
-            Self::Guard(guard) => settle(guard, if cut { End::Cut } else { End::Done }, edits),
+            Self::Guard(guarded) => settle(guarded.guard(), if cut { End::Cut } else { End::Done }, edits),
         }
     }
 }

@@ -178,8 +178,14 @@ pub trait Model {
     /// The moves of one tier, their costs at least the tier's.
     fn moves(&mut self, at: u32, mode: Self::Mode, tier: usize, moves: &mut Vec<Move<Self::Mode>>);
 
-    /// The byte that is kept here and the mode behind it, where that is the only move of the first tier. It may always
-    /// say none.
+    /// The bytes from here on that are kept in this mode, if the recogniser takes them, and where all other moves then are
+    /// of the last tier. It may always say none.
+    fn idle(&self, _at: u32, _mode: Self::Mode) -> &[u8] {
+        &[]
+    }
+
+    /// The byte of the text that is kept here and the mode behind it, where that is the only move of the first tier. It
+    /// may always say none.
     fn kept(&self, _at: u32, _mode: Self::Mode) -> Option<(u8, Self::Mode)> {
         None
     }

@@ -87,9 +87,16 @@ impl Repairer {
         Self::new(&Constraint::JsonSchema("{}".into())).expect("the empty schema demands nothing that could be refused")
     }
 
-    /// For a constraint that was compiled already, with whatever policy it was.
-    pub fn of(blueprint: &Blueprint) -> Self {
-        Self { blueprint: blueprint.clone(), machine: blueprint.automaton(), scratch: Scratch::default() }
+    /// For a constraint that was compiled already, with an automaton of it, which [`Repairer::into_machine`] gives back.
+    pub fn of(blueprint: &Blueprint, machine: Automaton) -> Self {
+        Self { blueprint: blueprint.clone(), machine, scratch: Scratch::default() }
+    }
+
+    /// The automaton and what it found out, without what was only of interest to the texts that it read.
+    pub fn into_machine(mut self) -> Automaton {
+        self.machine.forget_texts();
+        self.machine.settle();
+        self.machine
     }
 
     /// With the caller's policy and limits, and a cache of strings that constraints may share. Of the policy, only what
@@ -201,11 +208,8 @@ fn reads(machine: &mut Automaton, text: &[u8]) -> bool {
     let mut state = Automaton::start(machine);
     for chunk in text.chunks(4096) {
         machine.begin();
-        for byte in chunk {
-            match Automaton::step(machine, state, *byte) {
-                Some(next) => state = next,
-                None => return false,
-            }
+        if machine.read(&mut state, chunk) < chunk.len() {
+            return false;
         }
     }
     Automaton::accepts(machine, state) && Automaton::fault(machine).is_none()

@@ -73,6 +73,7 @@ pub struct Origin<M, S> {
     pub state: S,
 }
 
+#[derive(Clone, Copy)]
 struct Node<M, S> {
     at: u32,
     mode: M,
@@ -84,7 +85,19 @@ struct Node<M, S> {
     goes_on: Option<bool>,
     /// A cheaper way to the same place was found.
     dead: bool,
-    emit: Emit,
+    written: Written,
+}
+
+/// What the move to a node wrote.
+#[derive(Clone, Copy)]
+enum Written {
+    Nothing,
+    Byte(u8),
+    /// The bytes of the text from its parent on.
+    Kept,
+    Fixed(&'static str),
+    /// A place in [`Scratch::texts`].
+    Text(u32),
 }
 
 /// Places that are the same for all that follows.
@@ -97,13 +110,61 @@ pub struct Scratch<M, S> {
     best: FxHashMap<Place<M, S>, u32>,
     /// By position, the node that came there first, or a cheaper one of its place.
     first: Vec<u32>,
-    /// By cost, nodes and the tier that is due.
-    queue: Vec<Vec<(u32, u8)>>,
+    /// What moves wrote that is neither of the input nor of the model.
+    texts: Vec<Arc<[u8]>>,
+    queue: Queue,
+}
+
+/// By cost, what is to be looked at: the last that was added comes first.
+#[derive(Default)]
+struct Queue {
+    /// The last entry of each cost.
+    last: Vec<u32>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    node: u32,
+    /// The entry of the same cost that was added before.
+    before: u32,
+    /// The tier that is due, or [`RUN`].
+    tier: u8,
+}
+
+/// Behind a node, bytes were passed where nothing but the last tier has moves. They get nodes when that is due.
+const RUN: u8 = u8::MAX;
+
+impl Queue {
+    fn begin(&mut self, costs: usize) {
+        self.entries.clear();
+        self.last.clear();
+        self.last.resize(costs, u32::MAX);
+    }
+
+    /// What costs more than is allowed is left out.
+    fn push(&mut self, cost: u32, node: u32, tier: u8) {
+        let Some(last) = self.last.get_mut(cost as usize) else { return };
+        let before = std::mem::replace(last, self.entries.len() as u32);
+        self.entries.push(Entry { node, before, tier });
+    }
+
+    fn pop(&mut self, cost: usize) -> Option<(u32, u8)> {
+        let last = &mut self.last[cost];
+        let entry = self.entries.get(*last as usize)?;
+        *last = entry.before;
+        Some((entry.node, entry.tier))
+    }
 }
 
 impl<M, S> Default for Scratch<M, S> {
     fn default() -> Self {
-        Self { nodes: Vec::new(), best: FxHashMap::default(), first: Vec::new(), queue: Vec::new() }
+        Self {
+            nodes: Vec::new(),
+            best: FxHashMap::default(),
+            first: Vec::new(),
+            texts: Vec::new(),
+            queue: Queue::default(),
+        }
     }
 }
 
@@ -118,8 +179,8 @@ impl<M, S> Scratch<M, S> {
         self.nodes.clear();
         self.best.clear();
         self.first.clear();
-        self.queue.iter_mut().for_each(Vec::clear);
-        self.queue.resize_with(costs, Vec::new);
+        self.texts.clear();
+        self.queue.begin(costs);
     }
 }
 
@@ -181,7 +242,7 @@ pub fn cheapest_in<R: Recognizer, M: Model>(
         what: What::Keep,
         goes_on: None,
         dead: false,
-        emit: Emit::Nothing,
+        written: Written::Nothing,
     });
     let found = search.run()?;
     if let Some(overrun) = search.recognizer.fault() {
@@ -194,8 +255,8 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
     fn run(&mut self) -> Result<Option<u32>, Hopeless> {
         let mut moves = Vec::new();
         let mut looks = 0;
-        for cost in 0..self.scratch.queue.len() {
-            while let Some((index, tier)) = self.scratch.queue[cost].pop() {
+        for cost in 0..self.scratch.queue.last.len() {
+            while let Some((index, tier)) = self.scratch.queue.pop(cost) {
                 if looks % LOOK == 0 {
                     self.recognizer.begin();
                     if let Some(overrun) = self.recognizer.fault() {
@@ -208,6 +269,10 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
                 }
                 let Node { at, mode, state, dead, .. } = self.scratch.nodes[index as usize];
                 if dead {
+                    continue;
+                }
+                if tier == RUN {
+                    self.open_run(index);
                     continue;
                 }
                 if tier == 0 {
@@ -234,9 +299,8 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         let next = self.model.next_tier(at, mode, tier, goes_on);
         if let Some(more) = M::TIERS.get(next)
             && cost + more < self.least
-            && let Some(queue) = self.scratch.queue.get_mut((cost + more) as usize)
         {
-            queue.push((index, next as u8));
+            self.scratch.queue.push(cost + more, index, next as u8);
         }
     }
 
@@ -253,7 +317,7 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             };
             let Some((byte, behind)) = kept else {
                 if index != first {
-                    self.scratch.queue[cost as usize].push((index, 0));
+                    self.scratch.queue.push(cost, index, 0);
                 }
                 return index != first;
             };
@@ -263,10 +327,44 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             self.await_tier(index, (at, mode, cost), 0, after.is_some());
             let Some(next) = after else { return true };
             (at, mode, state) = (at + 1, behind, next);
-            let (what, emit) = (What::Keep, Emit::Byte(byte));
-            let node = Node { at, mode, state, parent: index, cost, what, goes_on: None, dead: false, emit };
-            let Some(next) = self.insert(node) else { return true };
+            let passed = self.recognizer.read(&mut state, self.model.idle(at, mode));
+            if passed > 0 {
+                self.steps += passed;
+                at += passed as u32;
+                let due = cost + M::TIERS[M::TIERS.len() - 1];
+                self.scratch.queue.push(due, index, RUN);
+            }
+            let Some(next) = self.insert(self.kept_node(index, (at, mode, state), cost)) else { return true };
             index = next;
+        }
+    }
+
+    fn kept_node(
+        &self,
+        parent: u32,
+        (at, mode, state): Place<M::Mode, R::State>,
+        cost: u32,
+    ) -> Node<M::Mode, R::State> {
+        Node { at, mode, state, parent, cost, what: What::Keep, goes_on: None, dead: false, written: Written::Kept }
+    }
+
+    /// Gives nodes to the bytes behind one that were passed.
+    fn open_run(&mut self, first: u32) {
+        let Node { at, mode, state, cost, .. } = self.scratch.nodes[first as usize];
+        let Some((byte, mode)) = self.model.kept(at, mode) else { return };
+        let Some(mut state) = self.recognizer.step(state, byte) else { return };
+        let mut index = first;
+        for at in at + 1..at + 1 + self.model.idle(at + 1, mode).len() as u32 {
+            let Some((byte, _)) = self.model.kept(at, mode) else { return };
+            let Some(next) = self.recognizer.step(state, byte) else { return };
+            let node = Node { goes_on: Some(true), ..self.kept_node(index, (at, mode, state), cost) };
+            // Where another way came as cheaply, that one goes on from here.
+            let Some(inserted) = self.insert(node) else { return };
+            index = inserted;
+            self.steps += 1;
+            let last = M::TIERS.len() - 1;
+            self.scratch.queue.push(cost + M::TIERS[last], index, last as u8);
+            state = next;
         }
     }
 
@@ -307,24 +405,25 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         if kept {
             self.scratch.nodes[index as usize].goes_on = Some(written.is_some());
         }
-        let Some((emit, state, extra)) = written else { return };
+        let Some((written, state, extra)) = written else { return };
         let cost = paid + one.cost + extra;
         let Move { to: at, mode, what, .. } = one;
-        self.push(Node { at, mode, state, parent: index, cost, what, goes_on: None, dead: false, emit });
+        self.push(Node { at, mode, state, parent: index, cost, what, goes_on: None, dead: false, written });
     }
 
     /// What a move writes, the state after it, and what its material costs.
-    fn written(&mut self, state: R::State, one: &Move<M::Mode>) -> Option<(Emit, R::State, u32)> {
+    fn written(&mut self, state: R::State, one: &Move<M::Mode>) -> Option<(Written, R::State, u32)> {
         if matches!(one.emit, Emit::Finish | Emit::Close | Emit::Due) {
             self.steps += MATERIAL;
         }
         let text = match &one.emit {
-            Emit::Nothing => return Some((Emit::Nothing, state, 0)),
-            Emit::Byte(byte) => return Some((Emit::Byte(*byte), self.recognizer.step(state, *byte)?, 0)),
-            Emit::Fixed(text) => return Some((one.emit.clone(), self.read(state, text.as_bytes())?, 0)),
+            Emit::Nothing => return Some((Written::Nothing, state, 0)),
+            Emit::Byte(byte) => return Some((Written::Byte(*byte), self.recognizer.step(state, *byte)?, 0)),
+            Emit::Fixed(text) => return Some((Written::Fixed(text), self.read(state, text.as_bytes())?, 0)),
             Emit::Text(text) => {
                 self.steps += text.len() / 8;
-                return Some((one.emit.clone(), self.read(state, text)?, 0));
+                let after = self.read(state, text)?;
+                return Some((self.text(text.clone()), after, 0));
             }
             Emit::Forced => self.forced(state, one)?,
             Emit::Finish => self.recognizer.finish(state)?,
@@ -341,11 +440,16 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         self.steps += text.len();
         let price = self.model.price(self.recognizer, state, &text)?;
         let after = self.read(state, &text)?;
-        Some((Emit::Text(Arc::from(text)), after, price))
+        Some((self.text(Arc::from(text)), after, price))
     }
 
-    fn read(&mut self, state: R::State, text: &[u8]) -> Option<R::State> {
-        text.iter().try_fold(state, |state, byte| self.recognizer.step(state, *byte))
+    fn text(&mut self, text: Arc<[u8]>) -> Written {
+        self.scratch.texts.push(text);
+        Written::Text(self.scratch.texts.len() as u32 - 1)
+    }
+
+    fn read(&mut self, mut state: R::State, text: &[u8]) -> Option<R::State> {
+        (self.recognizer.read(&mut state, text) == text.len()).then_some(state)
     }
 
     fn forced(&mut self, mut state: R::State, one: &Move<M::Mode>) -> Option<Vec<u8>> {
@@ -373,7 +477,7 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             self.least = cost + 1;
         }
         if let Some(index) = self.insert(node) {
-            self.scratch.queue[cost as usize].push((index, 0));
+            self.scratch.queue.push(cost, index, 0);
         }
     }
 
@@ -417,17 +521,18 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         for pair in indices.windows(2) {
             let (before, node) = (&self.scratch.nodes[pair[0] as usize], &self.scratch.nodes[pair[1] as usize]);
             let start = text.len();
-            match &node.emit {
-                Emit::Byte(byte) => text.push(*byte),
-                Emit::Fixed(fixed) => text.extend_from_slice(fixed.as_bytes()),
-                Emit::Text(written) => text.extend_from_slice(written),
-                _ => {}
+            match node.written {
+                Written::Nothing => {}
+                Written::Byte(byte) => text.push(byte),
+                Written::Kept => text.extend_from_slice(self.model.source(before.at, node.at)),
+                Written::Fixed(fixed) => text.extend_from_slice(fixed.as_bytes()),
+                Written::Text(index) => text.extend_from_slice(&self.scratch.texts[index as usize]),
             }
             let cost = node.cost - before.cost;
             let kept = |step: &&mut Step| step.what == What::Keep && step.to == before.at && step.cost == 0;
             if node.what == What::Keep
                 && cost == 0
-                && matches!(node.emit, Emit::Byte(_))
+                && matches!(node.written, Written::Byte(_) | Written::Kept)
                 && let Some(last) = steps.last_mut().filter(kept)
             {
                 (last.to, last.end) = (node.at, text.len());

@@ -44,6 +44,8 @@ pub struct Program {
     was_soft: AtomicBool,
     /// What new answers begin with.
     current: Mutex<Arc<Running>>,
+    /// Automata that one answer at a time has to itself, while none does.
+    spare: Mutex<Vec<Automaton>>,
 }
 
 /// The automaton of a program with what its answers found out so far, until it has grown so far that the next answers
@@ -56,6 +58,9 @@ pub(super) struct Running {
     crossings: Mutex<Crossings>,
     pieces: Mutex<Pieces>,
 }
+
+/// Automata that one program keeps for answers to come.
+const MAX_SPARE: usize = 4;
 
 /// Masks that one program keeps, in bytes.
 const MAX_MASK_BYTES: usize = 16 << 20;
@@ -104,7 +109,13 @@ impl Engine {
     ) -> Result<Arc<Program>, Diagnostic> {
         let (blueprint, machine) = Blueprint::new(constraint, policy, limits, &self.strings)?;
         let current = Mutex::new(Running::new(machine));
-        Ok(Arc::new(Program { engine: self.clone(), blueprint, was_soft: AtomicBool::new(false), current }))
+        Ok(Arc::new(Program {
+            engine: self.clone(),
+            blueprint,
+            was_soft: AtomicBool::new(false),
+            current,
+            spare: Mutex::default(),
+        }))
     }
 }
 
@@ -238,7 +249,27 @@ impl Program {
     pub fn bytes(&self) -> usize {
         let current = self.current();
         let masks = current.masks.lock().unwrap_or_else(PoisonError::into_inner).len();
-        current.budget.bytes() + masks * self.engine.vocabulary().len() / 8
+        let spare: usize = self.spare().iter().map(|machine| machine.budget().bytes()).sum();
+        current.budget.bytes() + spare + masks * self.engine.vocabulary().len() / 8
+    }
+
+    /// An automaton for one answer alone, with what answers before found out if there were any. [`Program::keep`] takes
+    /// it back.
+    pub fn automaton(&self) -> Automaton {
+        let spare = self.spare().pop();
+        spare.unwrap_or_else(|| self.blueprint.automaton())
+    }
+
+    /// Keeps an automaton for the next answer, unless it is worn or there are enough.
+    pub fn keep(&self, automaton: Automaton) {
+        let mut spare = self.spare();
+        if spare.len() < MAX_SPARE && !automaton.is_worn() {
+            spare.push(automaton);
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Automaton>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new answer, nothing written yet.

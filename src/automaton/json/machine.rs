@@ -210,6 +210,11 @@ impl Machine {
         self.frames.forget_since(mark);
     }
 
+    /// Forgets all frames: no state but that of the start may be used again.
+    pub fn forget_texts(&mut self) {
+        self.frames.forget_since(Frames::default().mark());
+    }
+
     /// Whitespace may come next and changes nothing.
     pub fn skips_blanks(&self, state: State) -> bool {
         let inside = matches!(state.lex, Lex::Literal { .. } | Lex::Number { .. } | Lex::String { .. } | Lex::Key(_));

@@ -141,15 +141,19 @@ impl Reading {
         }
     }
 
+    /// A value may end right before.
+    pub(super) fn after_value(&self, at: u32) -> bool {
+        let ends = |byte| is_word(byte) || matches!(byte, b'"' | b'\'' | b'}' | b']' | b')');
+        self.input.before(at).is_some_and(ends)
+    }
+
     /// What follows the answer.
     pub(super) fn tail(&self, at: u32, tier: usize, moves: &mut Moves) {
         let rest = self.input.rest(at);
-        let before = self.input.before(at);
-        let after_value = before.is_some_and(|byte| is_word(byte) || matches!(byte, b'"' | b'\'' | b'}' | b']' | b')'));
-        if tier != 3 || rest.is_empty() || at > self.input.length() || !after_value {
+        if tier != 3 || rest.is_empty() || at > self.input.length() || !self.after_value(at) {
             return;
         }
-        let number = before.is_some_and(|byte| byte.is_ascii_digit());
+        let number = self.input.before(at).is_some_and(|byte| byte.is_ascii_digit());
         let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
         let behind_line = rest[..blanks].contains(&b'\n') && matches!(rest.get(blanks), Some(b'{' | b'['));
         let bare = rest.trim_ascii();

@@ -63,6 +63,30 @@ impl Reading {
         self.as_string(at, mode, tier, moves);
     }
 
+    /// The first tier but one that has moves where the recogniser takes the next byte.
+    pub(super) fn between_from(&self, at: u32) -> usize {
+        let rest = self.input.rest(at);
+        match rest {
+            [b':' | b'{' | b'}' | b'[' | b']', ..] => 3,
+            [b'"'] | [b'"', b'"', ..] => 1,
+            [b'"', first, ..] => {
+                let scalar =
+                    matches!(first, b'-' | b'+' | b'.' | b'0'..=b'9' | b't' | b'f' | b'n' | b'T' | b'F' | b'N');
+                if scalar || *first == b'u' || first.is_ascii_whitespace() { 2 } else { 3 }
+            }
+            [b',', ..] => 2,
+            [first, ..] if is_blank(*first) => {
+                if self.after_value(at) {
+                    3
+                } else {
+                    5
+                }
+            }
+            [first, ..] if first.is_ascii_alphanumeric() && self.input.before(at).is_some_and(is_word) => 2,
+            _ => 1,
+        }
+    }
+
     /// Another spelling of the same.
     fn style(&mut self, at: u32, mode: Mode, moves: &mut Moves) {
         if mode == Mode::Between && !self.input.before(at).is_some_and(is_word) {
@@ -322,8 +346,10 @@ impl Reading {
         }
         let inside = self.input.before(at).is_some_and(is_word) && is_word(first);
         if mode == Mode::Between && !inside && self.after_part(at) {
-            for close in ["}", "]"] {
-                moves.push(fixed(at, mode, close, table::BRACKET, What::Bracket));
+            for (close, other) in [("}", b']'), ("]", b'}')] {
+                // In front of the bracket that ends what is around it, one is likelier to be missing.
+                let cost = if first == other { table::BRACKET_BEFORE_OTHER } else { table::BRACKET };
+                moves.push(fixed(at, mode, close, cost, What::Bracket));
             }
         }
         if !matches!(first, b'}' | b']' | b',' | b':') && !inside {
@@ -346,6 +372,9 @@ impl Reading {
                 moves.push(nothing(at + 1, mode, table::STRAY_QUOTE, What::Quote));
             }
         }
+        if let Some(to) = self.array_goes_on(at) {
+            moves.push(fixed(to, mode, ",", table::ARRAY_GOES_ON, What::Bracket));
+        }
         self.loose_word(at, mode, moves);
         let rest = self.input.rest(at);
         let junk = rest.iter().take_while(|byte| is_word(**byte) || is_blank(**byte)).count();
@@ -356,6 +385,16 @@ impl Reading {
             let to = at + token(self.input.rest(at)).len() as u32;
             moves.push(Move::new(to, Mode::Between, Emit::Text(number.into()), table::ENCODING, What::Number));
         }
+    }
+
+    /// Behind the bracket that opens another array right after the one that ends here.
+    fn array_goes_on(&self, at: u32) -> Option<u32> {
+        if self.input.get(at) != Some(b']') {
+            return None;
+        }
+        let comma = self.input.skip_blanks(at + 1);
+        let next = self.input.skip_blanks(comma + 1);
+        (self.input.get(comma) == Some(b',') && self.input.get(next) == Some(b'[')).then_some(next + 1)
     }
 
     /// A word that belongs to nothing.

@@ -22,7 +22,7 @@ pub mod table;
 use super::model::{Emit, Model, Move, What};
 use crate::automaton::Recognizer;
 pub use input::string_end;
-use input::{Input, is_word};
+use input::{Input, is_blank, is_word};
 
 /// Which quotes a string stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,10 +114,26 @@ impl Model for Reading {
         }
     }
 
+    fn idle(&self, at: u32, mode: Mode) -> &[u8] {
+        let rest = self.input.rest(at);
+        let length = match mode {
+            Mode::Quoted(Quote::Double) => (0..rest.len()).find(|here| !quoted::is_plain(&rest[*here..])),
+            Mode::Between if !self.after_value(at) => rest.iter().position(|byte| !is_blank(*byte)),
+            _ => Some(0),
+        };
+        let length = length.unwrap_or(rest.len());
+        // Near the end of a text that goes on, each position may be the last that is read.
+        let open = if self.whole { u32::MAX } else { self.input.length().saturating_sub(self.margin) };
+        let limit = if at > self.input.length() { length } else { open.saturating_sub(at) as usize };
+        &rest[..length.min(limit)]
+    }
+
     fn next_tier(&self, at: u32, mode: Mode, tier: usize, goes_on: bool) -> usize {
         match mode {
             // In the midst of a string, nothing is at hand but exchanging bytes.
             Mode::Quoted(_) if goes_on && tier < 4 && self.input.get(at).is_some_and(quoted::is_ordinary) => 5,
+            Mode::Quoted(Quote::Double) if goes_on && tier < 4 && quoted::is_plain(self.input.rest(at)) => 5,
+            Mode::Between if goes_on && tier == 0 => self.between_from(at),
             Mode::Bare if goes_on && tier < 4 && self.input.get(at).is_some_and(is_word) => 5,
             _ => tier + 1,
         }

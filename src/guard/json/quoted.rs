@@ -33,6 +33,18 @@ pub fn is_ordinary(byte: u8) -> bool {
     marks || byte.is_ascii_alphanumeric() || (byte >= 0x80 && !matches!(byte, 0xe2 | 0xc2))
 }
 
+/// The text, inside a string in JSON's quotes, begins with a byte that no rule looks at where the string's value may have
+/// it.
+pub fn is_plain(text: &[u8]) -> bool {
+    match text {
+        [b'"' | b'\\' | b',' | b':' | b'}' | b']' | b'+' | b'`' | 0..0x20, ..] | [] | [b' '] => false,
+        [b' ', next, ..] => {
+            !matches!(next, b',' | b':' | b'}' | b']' | b'+' | b'`' | b'/' | b'#' | b' ' | b'\t' | b'\r' | b'\n')
+        }
+        _ => true,
+    }
+}
+
 /// The length of the escape that a text begins with, if JSON knows it.
 pub fn known_escape(text: &[u8]) -> Option<usize> {
     match text {
@@ -150,13 +162,18 @@ impl Reading {
         super::between::opening(self.input.rest(next)).map(|(quote, length)| (next + length as u32, quote))
     }
 
-    /// A word and the quote that ends the last string of a list: its opening quote is missing.
+    /// Behind a quote, a word and the quote that ends the last string of a list: its opening quote is missing.
     fn word_lacks_quote(&self, at: u32) -> bool {
         let rest = self.input.rest(at);
         let Some(word) = rest.strip_prefix(b" ") else { return false };
         let length = word.iter().take_while(|byte| is_word(**byte)).count();
         let behind = word[length..].strip_prefix(b"\"").map(<[u8]>::trim_ascii_start);
-        length > 0 && behind.is_some_and(|behind| behind.first() == Some(&b']'))
+        // What stands before belongs to this string: no word in quotes was opened within it.
+        let text = self.input.source(0, at - 1);
+        let opened =
+            text.iter().rposition(|byte| *byte == b'"').and_then(|quote| self.input.before_blanks(quote as u32));
+        let own = opened.is_none_or(|(before, _)| matches!(before, b'[' | b'{' | b',' | b':'));
+        length > 0 && own && behind.is_some_and(|behind| behind.first() == Some(&b']'))
     }
 
     /// A comma and words that are neither a value nor a key: the string goes on.
