@@ -99,7 +99,7 @@ fn jsonrepair() {
             format!("{} {:?}\n    wanted {wanted:?}\n    got {}", case.id, case.input, shown(&repair))
         });
     }
-    score.at_least("jsonrepair", 0.97);
+    score.at_least("jsonrepair", 0.972);
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn json_repair() {
         score
             .count(passed, || format!("{} {:?}\n    wanted {wanted}\n    got {}", case.id, case.input, shown(&repair)));
     }
-    // What is missing to 88 % contradicts the other suites in large part: null or "" where a value is missing, bare words
-    // of Python at the top.
-    score.at_least("json_repair", 0.86);
+    // What is missing contradicts the other suites in large part: null or "" where a value is missing, bare words of Python
+    // at the top.
+    score.at_least("json_repair", 0.88);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn baml() {
         }
     }
     println!("baml, cases that must fail: {} of {} refused", refusals.passed, refusals.all);
-    score.at_least("baml", 0.93);
+    score.at_least("baml", 0.939);
 }
 
 fn squeezed(value: &Value) -> Value {

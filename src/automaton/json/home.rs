@@ -59,6 +59,12 @@ pub(super) struct Homes {
 }
 
 impl Homes {
+    /// Frames are numbered anew.
+    pub fn forget_frames(&mut self) {
+        self.frames.clear();
+        self.text_bytes = 0;
+    }
+
     /// About the memory held.
     pub fn bytes(&self) -> usize {
         (self.values.len() + self.frames.len() + self.without.len()) * 96 + self.text_bytes

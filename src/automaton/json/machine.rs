@@ -213,6 +213,7 @@ impl Machine {
     /// Forgets all frames: no state but that of the start may be used again.
     pub fn forget_texts(&mut self) {
         self.frames.forget_since(Frames::default().mark());
+        self.homes.forget_frames();
     }
 
     /// Whitespace may come next and changes nothing.
