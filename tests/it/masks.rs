@@ -236,7 +236,7 @@ fn places_that_are_alike_have_masks_of_their_own() {
         {"pattern": "^(?:\\S+\\s+){0,6}\\S+$", "maxLength": 27},
         {"pattern": "^[a-z ]{1,24}$"},
         {"pattern": "^[a-z ]{1,40}$"},
-        {"pattern": "^[a-zé ]{1,40}$"},
+        {"pattern": "^[a-z\u{e9} ]{1,40}$"},
         {"pattern": "^[a-z ]+$"},
         {"pattern": "^[a-z]+( [a-z]+)*$", "not": {"const": "one two"}},
         {"pattern": "^[a-z]+( [a-z]+)*$"},
