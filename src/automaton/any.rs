@@ -45,6 +45,14 @@ impl Automaton {
         }
     }
 
+    /// About the memory held, in bytes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Json(machine) => machine.size(),
+            Self::Chart(chart) => chart.size(),
+        }
+    }
+
     /// Forgets what was only of interest to texts that were read: no state but that of the start may be used again.
     pub fn forget_texts(&mut self) {
         if let Self::Json(machine) = self {

@@ -174,7 +174,7 @@ fn automata_go_from_answer_to_answer() {
     let time = |lent: bool| {
         let begun = Instant::now();
         for _ in 0..200 {
-            let machine = if lent { program.automaton() } else { program.blueprint().machine() };
+            let machine = if lent { program.automaton() } else { program.blueprint().automaton() };
             let mut guard = Guard::new(Repairer::of(program.blueprint(), machine), Options::default());
             guard.push(text.as_bytes());
             let machine = guard.into_repairer().into_machine();
