@@ -10,6 +10,7 @@ pub mod choice;
 mod diagnostic;
 mod dispatch;
 pub mod json_schema;
+pub mod lark;
 pub mod regex;
 pub mod structural_tag;
 pub mod tools;

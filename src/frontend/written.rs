@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Diagnostic, DiagnosticKind, bnf, choice, regex, structural_tag, where_clause};
+use super::{Diagnostic, DiagnosticKind, bnf, choice, lark, regex, structural_tag, where_clause};
 use crate::grammar::Grammar;
 
 pub use super::regex::Dialect;
@@ -66,13 +66,7 @@ impl Written {
             Notation::Ebnf => bnf::read(&self.text, bnf::Dialect::Ebnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
             Notation::StructuralTag => structural_tag::read(&self.text),
             Notation::Where => where_clause::read(&self.text),
-            Notation::Lark => Err(Diagnostic {
-                kind: DiagnosticKind::Unsupported,
-                message: format!("a {} is not supported by this version", self.notation.name()),
-                pointer: None,
-                position: None,
-                hint: None,
-            }),
+            Notation::Lark => lark::read(&self.text, self.start.as_deref().unwrap_or(lark::START)),
         }
     }
 }

@@ -17,6 +17,8 @@ mod python;
 mod rust;
 pub mod xgrammar;
 
+pub use anchors::decided;
+
 use super::{Diagnostic, DiagnosticKind};
 use crate::grammar::{Builder, CharSet, Expr, Grammar, Regex};
 
@@ -39,6 +41,14 @@ const MAX_DEPTH: usize = 200;
 /// # Errors
 /// It is malformed, not regular or too large, with the place.
 pub fn read(pattern: &str, dialect: Dialect) -> Result<Regex, Diagnostic> {
+    undecided(pattern, dialect).map(decided)
+}
+
+/// Reads a part of an expression: its anchors are left as they are, since it is not known what stands beside them.
+///
+/// # Errors
+/// As [`read`].
+pub fn undecided(pattern: &str, dialect: Dialect) -> Result<Regex, Diagnostic> {
     let regex = match dialect {
         Dialect::Ecma => ecma::read(pattern)?,
         Dialect::Rust => rust::read(pattern)?,
@@ -49,7 +59,7 @@ pub fn read(pattern: &str, dialect: Dialect) -> Result<Regex, Diagnostic> {
         let message = format!("the expression has about {weight} parts, of which {MAX_WEIGHT} are allowed");
         return Err(Diagnostic { kind: DiagnosticKind::TooLarge, message, pointer: None, position: None, hint: None });
     }
-    Ok(anchors::decided(regex))
+    Ok(regex)
 }
 
 /// The texts that an expression matches as a whole.
