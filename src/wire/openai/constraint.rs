@@ -39,6 +39,7 @@ impl StreamMode {
 }
 
 type Reader = fn(&Fields, &str) -> Result<Option<Constraint>, Failure>;
+type FormReader = fn(&Fields) -> Result<Option<Constraint>, Failure>;
 
 /// Every top-level field that demands something of the answer.
 const FIELDS: &[(&str, Reader)] = &[
@@ -60,7 +61,7 @@ const FIELDS: &[(&str, Reader)] = &[
 const HINTS: &[&str] = &["guided_decoding_backend", "structured_outputs_backend", "grammar_backend"];
 
 /// The forms of `response_format` beside OpenAI's.
-const OTHER_FORMS: &[(&str, fn(&Fields) -> Result<Option<Constraint>, Failure>)] = &[
+const OTHER_FORMS: &[(&str, FormReader)] = &[
     ("regex", written::regex_form),
     ("choice", written::choice_form),
     ("grammar", written::grammar_form),
