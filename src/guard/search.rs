@@ -2,8 +2,8 @@
 //!
 //! Costs are small whole numbers, so the queue is one stack a cost. A node is looked at once a tier of the model: what is
 //! kept for nothing at once, what costs more when that cost is due. Bytes where nothing but the dearest tier has moves,
-//! as within most strings, are passed without nodes; they get theirs when that tier is due. Two ways to the same position, mode and state have
-//! the same continuations, so only the cheaper one goes on. Hence the first way that comes out is one of the cheapest,
+//! as within most strings, are passed without nodes; they get theirs when that tier is due. Two ways to the same
+//! position, mode and state have the same continuations, so only the cheaper one goes on. Hence the first way that comes out is one of the cheapest,
 //! whatever the model and the recogniser are. Bounds: the cost limit, and steps; running out of either is told apart.
 
 use std::sync::Arc;
@@ -205,8 +205,8 @@ const MATERIAL: usize = 250;
 /// Bytes of forced material that one move writes at most.
 const MAX_FORCED: usize = 4096;
 
-/// The cheapest way from a place to an accepted end. Cost: what is kept is little more than what the recogniser takes; what the edits cost depends on how
-/// many ways are cheaper than the cheapest that ends.
+/// The cheapest way from a place to an accepted end. Cost: what is kept is little more than what the recogniser takes; what the
+/// edits cost depends on how many ways are cheaper than the cheapest that ends.
 ///
 /// # Errors
 /// [`Hopeless`] if there is none within the bounds.
