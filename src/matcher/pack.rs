@@ -71,7 +71,7 @@ pub struct Pack {
 type BodyKey = (Node, u32, Spelling);
 
 /// More than this is not kept of pairs of a subtree and a position, in bytes.
-const MAX_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 6 << 20;
 
 impl Pack {
     pub fn new(forest: Arc<Forest>) -> Self {

@@ -86,7 +86,7 @@ pub struct StringTables {
 }
 
 /// More than this is not kept, in bytes.
-const MAX_BYTES: usize = 12 << 20;
+const MAX_BYTES: usize = 8 << 20;
 const MAX_COURSE_BYTES: usize = 6 << 20;
 
 /// Below so few nodes, walking is as cheap as asking whether a walk is known.

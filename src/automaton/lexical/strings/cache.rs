@@ -18,7 +18,7 @@ const MAX_LANGUAGES: usize = 8_192;
 /// Compiled patterns that the cache holds, by their automaton states.
 const MAX_PATTERN_STATES: usize = 400_000;
 /// About the memory that the languages of the cache may hold together, in bytes.
-const MAX_BYTES: usize = 24 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// What a language takes before it is walked, in bytes.
 const OVERHEAD: usize = 2_048;
 /// Every so many new languages the memory is measured.
