@@ -54,7 +54,10 @@ impl Modules {
                 Statement::Define(definition) => {
                     if self.has(number, &definition.name) {
                         let message = format!("\"{}\" is defined a second time", definition.name);
-                        return Err(hinted(invalid(definition.place, message), "put its alternatives together with \"|\""));
+                        return Err(hinted(
+                            invalid(definition.place, message),
+                            "put its alternatives together with \"|\"",
+                        ));
                     }
                     self.0[number].definitions.insert(definition.name.clone(), definition.clone());
                 }

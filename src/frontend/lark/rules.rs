@@ -106,12 +106,8 @@ impl Maker {
             let message = format!("the rule \"{}\" has a number and makes no use of it", definition.name);
             return Err(invalid(definition.place, message));
         }
-        let around = Around {
-            module: home,
-            number: key.number,
-            parameters: &definition.parameters,
-            arguments: &key.arguments,
-        };
+        let around =
+            Around { module: home, number: key.number, parameters: &definition.parameters, arguments: &key.arguments };
         self.choice(&around, &definition.body)
     }
 
