@@ -5,6 +5,7 @@
 //! | [`budget`] | what a constraint may cost |
 //! | [`vocab`] | tokens, the token trie, sets of tokens |
 //! | [`schema`] | JSON Schema, and exact numbers |
+//! | [`grammar`] | context-free grammars, and regular expressions as trees |
 //! | [`automaton`] | recognisers: what may come next, byte by byte |
 //! | [`frontend`] | what a caller may demand, and how it becomes an automaton |
 //! | [`guard`] | text that was not masked: checked as it comes, repaired with every edit listed |
@@ -26,6 +27,7 @@ pub mod config;
 pub mod frontend;
 #[cfg(feature = "server")]
 pub mod gateway;
+pub mod grammar;
 pub mod guard;
 pub mod inference;
 pub mod matcher;

@@ -7,8 +7,12 @@ use std::{fmt::Debug, hash::Hash};
 
 use crate::budget::Overrun;
 
+mod any;
+pub mod chart;
 pub mod json;
 pub mod lexical;
+
+pub use any::{Automaton, Mark, State};
 
 /// A language as an automaton over bytes, without dead ends as far as it can tell.
 ///

@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use espalier::{
     budget::Limits,
-    frontend::{Constraint, Diagnostic, Documents, Formats, JsonSchema, Policy},
+    frontend::{Constraint, Diagnostic, Dialect, Documents, Formats, JsonSchema, Notation, Policy, Written},
     guard::Repairer,
     matcher::{Engine, Program},
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
@@ -19,10 +19,38 @@ use super::Problem;
 
 /// What the text must satisfy.
 #[derive(Args)]
+#[command(group = ArgGroup::new("demand").required(true).multiple(false))]
 pub(super) struct ConstraintFlags {
     /// A file with a JSON Schema
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", group = "demand")]
     json_schema: Option<PathBuf>,
+    /// A regular expression that matches the whole text
+    #[arg(long, value_name = "REGEX", group = "demand", allow_hyphen_values = true)]
+    regex: Option<String>,
+    /// How the regular expression is written
+    #[arg(long, value_name = "DIALECT", default_value = "ecma", value_parser = ["ecma", "rust", "python"])]
+    regex_syntax: String,
+    /// A file of texts to choose from: a line each, or a JSON array if its name ends with .json
+    #[arg(long, value_name = "FILE", group = "demand")]
+    choice: Option<PathBuf>,
+    /// A file with a grammar in Lark's notation
+    #[arg(long, value_name = "FILE", group = "demand")]
+    lark: Option<PathBuf>,
+    /// A file with a grammar in llama.cpp's notation
+    #[arg(long, value_name = "FILE", group = "demand")]
+    gbnf: Option<PathBuf>,
+    /// A file with a grammar in XGrammar's notation
+    #[arg(long, value_name = "FILE", group = "demand")]
+    ebnf: Option<PathBuf>,
+    /// A file with a structural tag: free text with constrained parts
+    #[arg(long, value_name = "FILE", group = "demand")]
+    structural_tag: Option<PathBuf>,
+    /// A condition on the text
+    #[arg(long = "where", value_name = "EXPRESSION", group = "demand")]
+    condition: Option<String>,
+    /// The rule that a grammar begins with, if it is not the usual one
+    #[arg(long, value_name = "RULE")]
+    start: Option<String>,
     /// Whether the formats of JSON Schema are enforced or demand nothing
     #[arg(long, value_name = "HOW", default_value = "assert", value_parser = ["assert", "annotate"])]
     formats: String,
@@ -64,8 +92,14 @@ impl ConstraintFlags {
     }
 
     fn refused(&self, why: &Diagnostic) -> Problem {
-        let file = self.json_schema.as_deref().unwrap_or(Path::new("-"));
-        Problem::refused(format!("{}: {why}", file.display()))
+        let files = [&self.json_schema, &self.choice, &self.lark, &self.gbnf, &self.ebnf, &self.structural_tag];
+        let place = match files.into_iter().flatten().next() {
+            Some(file) => file.display().to_string(),
+            None if self.regex.is_some() => "--regex".to_owned(),
+            None if self.condition.is_some() => "--where".to_owned(),
+            None => "-".to_owned(),
+        };
+        Problem::refused(format!("{place}: {why}"))
     }
 
     fn formats(&self) -> Formats {
@@ -73,6 +107,9 @@ impl ConstraintFlags {
     }
 
     fn constraint(&self) -> Result<Constraint, Problem> {
+        if let Some(written) = self.written()? {
+            return Ok(Constraint::Written(written));
+        }
         let mut documents = Vec::new();
         for (uri, path) in &self.documents {
             documents.push((uri, read_text(path)?));
@@ -80,6 +117,44 @@ impl ConstraintFlags {
         let text = self.json_schema.as_deref().map_or(Ok("{}".to_owned()), read_text)?.into();
         Ok(Constraint::JsonSchema(JsonSchema { text, documents: Documents::new(documents) }))
     }
+
+    /// What is demanded in a language of its own.
+    fn written(&self) -> Result<Option<Written>, Problem> {
+        let dialect = match &*self.regex_syntax {
+            "rust" => Dialect::Rust,
+            "python" => Dialect::Python,
+            _ => Dialect::Ecma,
+        };
+        let texts = [(&self.regex, Notation::Regex(dialect)), (&self.condition, Notation::Where)];
+        let files = [
+            (&self.choice, Notation::Choice),
+            (&self.lark, Notation::Lark),
+            (&self.gbnf, Notation::Gbnf),
+            (&self.ebnf, Notation::Ebnf),
+            (&self.structural_tag, Notation::StructuralTag),
+        ];
+        let inline = texts.into_iter().find_map(|(text, notation)| Some((text.clone()?, notation)));
+        let (text, notation) = match inline {
+            Some(inline) => inline,
+            None => match files.into_iter().find_map(|(file, notation)| Some((file.as_deref()?, notation))) {
+                None => return Ok(None),
+                Some((file, Notation::Choice)) => (choices(file)?, Notation::Choice),
+                Some((file, notation)) => (read_text(file)?, notation),
+            },
+        };
+        let start = self.start.as_deref().map(Into::into);
+        Ok(Some(Written { start, ..Written::new(notation, text) }))
+    }
+}
+
+/// A list of texts as JSON: as it stands, or from lines.
+fn choices(path: &Path) -> Result<String, Problem> {
+    let text = read_text(path)?;
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return Ok(text);
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    serde_json::to_string(&lines).map_err(Problem::new)
 }
 
 impl VocabularyFlags {

@@ -72,7 +72,7 @@ impl Problem {
 pub fn run() -> ExitCode {
     // A text alone can be repaired; the other commands need something to hold it against.
     let command = Arguments::command()
-        .mut_subcommand("repair", |repair| repair.mut_arg("json_schema", |schema| schema.required(false)));
+        .mut_subcommand("repair", |repair| repair.mut_group("demand", |demand| demand.required(false)));
     let arguments = Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let done = match arguments.command {
         Command::Serve(command) => command.run(),

@@ -2,23 +2,44 @@
 
 use std::sync::Arc;
 
-use super::{Constraint, Diagnostic, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema};
+use super::{Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema};
 use crate::{
     automaton::{
+        Automaton,
+        chart::{Embedded, Part, Plan},
         json::{Machine, Style},
-        lexical::{Known, StringCache, unescape::Spelling},
+        lexical::{Expr, Known, StringAtom, StringCache, StringLanguage, unescape::Spelling},
     },
-    budget::{Budget, Limits},
+    budget::{Budget, Limits, Overrun},
+    grammar::{Grammar, RuleId},
     schema::SchemaSet,
 };
 
 /// What automata of one constraint are made from. Cheap to clone.
 #[derive(Clone)]
 pub struct Blueprint {
+    source: Source,
+    limits: Limits,
+}
+
+#[derive(Clone)]
+enum Source {
+    Json(JsonSource),
+    /// The grammar, and what is embedded in it.
+    Grammar(Plan, Arc<[PartSource]>),
+}
+
+#[derive(Clone)]
+enum PartSource {
+    Json(JsonSource),
+    Text(Arc<StringLanguage>),
+}
+
+#[derive(Clone)]
+struct JsonSource {
     set: Arc<SchemaSet>,
     strings: Arc<StringCache>,
     style: Style,
-    limits: Limits,
 }
 
 impl Blueprint {
@@ -31,11 +52,89 @@ impl Blueprint {
         policy: Policy,
         limits: Limits,
         strings: &Arc<StringCache>,
+    ) -> Result<(Self, Automaton), Diagnostic> {
+        match constraint {
+            Constraint::JsonObject => {
+                Self::of_schema(&JsonSchema::from(r#"{"type":"object"}"#), policy, limits, strings)
+            }
+            Constraint::JsonSchema(schema) => Self::of_schema(schema, policy, limits, strings),
+            Constraint::Written(written) => Self::of_grammar(&written.read()?, policy, limits, strings),
+            Constraint::Built(grammar) => Self::of_grammar(grammar, policy, limits, strings),
+        }
+    }
+
+    fn of_schema(
+        schema: &JsonSchema,
+        policy: Policy,
+        limits: Limits,
+        strings: &Arc<StringCache>,
+    ) -> Result<(Self, Automaton), Diagnostic> {
+        let (source, machine) = JsonSource::new(schema, policy, limits, strings)?;
+        Ok((Self { source: Source::Json(source), limits }, Automaton::Json(Box::new(machine))))
+    }
+
+    fn of_grammar(
+        grammar: &Grammar,
+        policy: Policy,
+        limits: Limits,
+        strings: &Arc<StringCache>,
+    ) -> Result<(Self, Automaton), Diagnostic> {
+        let plan = Plan::new(grammar, limits).map_err(|overrun| grammar_too_large(&overrun))?;
+        if plan.unproductive().contains(&grammar.start()) {
+            return Err(without_text(grammar, plan.unproductive()));
+        }
+        let (mut sources, mut machines) = (Vec::new(), Vec::new());
+        for embedded in plan.embedded() {
+            let (source, machine) = match embedded {
+                Embedded::Json(schema) => {
+                    let (source, machine) = JsonSource::new(&JsonSchema::from(&**schema), policy, limits, strings)?;
+                    (PartSource::Json(source), Part::Json(Box::new(machine)))
+                }
+                Embedded::Pattern(pattern) => {
+                    let language = language(pattern, strings)?;
+                    (PartSource::Text(language.clone()), Part::Text(language))
+                }
+            };
+            sources.push(source);
+            machines.push(machine);
+        }
+        let chart = plan.chart(machines, limits);
+        let source = Source::Grammar(plan, sources.into());
+        Ok((Self { source, limits }, Automaton::Chart(Box::new(chart))))
+    }
+
+    /// An automaton that knows nothing yet.
+    pub fn automaton(&self) -> Automaton {
+        match &self.source {
+            Source::Json(source) => Automaton::Json(Box::new(source.machine(self.limits))),
+            Source::Grammar(plan, sources) => {
+                let parts = sources.iter().map(|source| match source {
+                    PartSource::Json(source) => Part::Json(Box::new(source.machine(self.limits))),
+                    PartSource::Text(language) => Part::Text(language.clone()),
+                });
+                let parts = parts.collect();
+                Automaton::Chart(Box::new(plan.chart(parts, self.limits)))
+            }
+        }
+    }
+
+    /// Keywords that demand nothing and were read as annotations, by JSON pointer.
+    pub fn annotations(&self) -> &[String] {
+        match &self.source {
+            Source::Json(source) => source.set.annotations(),
+            Source::Grammar(..) => &[],
+        }
+    }
+}
+
+impl JsonSource {
+    fn new(
+        schema: &JsonSchema,
+        policy: Policy,
+        limits: Limits,
+        strings: &Arc<StringCache>,
     ) -> Result<(Self, Machine), Diagnostic> {
-        let mut set = match constraint {
-            Constraint::JsonObject => JsonSchema::from(r#"{"type":"object"}"#).read()?,
-            Constraint::JsonSchema(schema) => schema.read()?,
-        };
+        let mut set = schema.read()?;
         set.keep_formats(|name| policy.formats == Formats::Assert && strings.formats().get(name).is_some());
         let set = Arc::new(set);
         for (name, schema) in set.formats() {
@@ -54,27 +153,70 @@ impl Blueprint {
             plain: policy.plain,
             spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
         };
-        let blueprint = Self { set, strings: strings.clone(), style, limits };
-        let mut machine = blueprint.machine();
+        let source = Self { set, strings: strings.clone(), style };
+        let mut machine = source.machine(limits);
         let satisfiable = machine.satisfiable();
         machine.settle();
         if let Some(overrun) = machine.fault() {
-            let pointer = machine.blamed().map(|schema| blueprint.set.pointer(schema));
+            let pointer = machine.blamed().map(|schema| source.set.pointer(schema));
             return Err(json_schema::too_large(overrun, pointer));
         }
         if !satisfiable {
             return Err(machine.conflict().into());
         }
-        Ok((blueprint, machine))
+        Ok((source, machine))
     }
 
-    /// An automaton that knows nothing yet.
-    pub fn machine(&self) -> Machine {
-        Machine::new(self.set.clone(), self.strings.clone(), self.style, Budget::new(self.limits))
+    fn machine(&self, limits: Limits) -> Machine {
+        Machine::new(self.set.clone(), self.strings.clone(), self.style, Budget::new(limits))
     }
+}
 
-    /// Keywords that demand nothing and were read as annotations, by JSON pointer.
-    pub fn annotations(&self) -> &[String] {
-        self.set.annotations()
+/// The texts that a pattern matches, which begins with `^` and ends with `$`.
+fn language(pattern: &str, strings: &StringCache) -> Result<Arc<StringLanguage>, Diagnostic> {
+    let atom = StringAtom::Pattern(pattern.into());
+    let language = strings.language(&Expr::Atom(atom), &[]).map_err(|error| Diagnostic {
+        kind: DiagnosticKind::TooLarge,
+        message: format!("the regular expression cannot be enforced: {}", error.message),
+        pointer: None,
+        position: None,
+        hint: None,
+    })?;
+    if language.lock().start().is_none() {
+        return Err(Diagnostic {
+            kind: DiagnosticKind::Unsatisfiable,
+            message: "the regular expression matches no text".into(),
+            pointer: None,
+            position: None,
+            hint: None,
+        });
+    }
+    Ok(language)
+}
+
+fn grammar_too_large(overrun: &Overrun) -> Diagnostic {
+    Diagnostic {
+        kind: DiagnosticKind::TooLarge,
+        message: format!("the grammar cannot be enforced within its limits: {overrun}"),
+        pointer: None,
+        position: None,
+        hint: None,
+    }
+}
+
+/// Rules that a message names.
+const NAMED: usize = 4;
+
+/// The first rule has no text: it, and others that have none, by name.
+fn without_text(grammar: &Grammar, unproductive: &[RuleId]) -> Diagnostic {
+    let others = unproductive.iter().filter(|rule| **rule != grammar.start());
+    let others: Vec<String> = others.take(NAMED).map(|rule| format!("\"{}\"", grammar.rule(*rule).name)).collect();
+    let also = if others.is_empty() { String::new() } else { format!("; nor has {}", others.join(", ")) };
+    Diagnostic {
+        kind: DiagnosticKind::Unsatisfiable,
+        message: format!("no text matches the rule \"{}\"{also}", grammar.rule(grammar.start()).name),
+        pointer: None,
+        position: None,
+        hint: Some("a rule that always calls itself never comes to an end: give it a way out".into()),
     }
 }

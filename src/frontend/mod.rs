@@ -5,13 +5,22 @@
 //! demand is refused.
 
 mod automaton;
+pub mod bnf;
+pub mod choice;
 mod diagnostic;
+mod dispatch;
 pub mod json_schema;
+pub mod regex;
+mod written;
 
+use std::sync::Arc;
+
+use crate::grammar::Grammar;
 pub use crate::schema::Documents;
 pub use automaton::Blueprint;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use json_schema::JsonSchema;
+pub use written::{Dialect, Notation, Written};
 
 /// The demand on one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +29,10 @@ pub enum Constraint {
     JsonObject,
     /// A value that satisfies this JSON Schema. Made from a text alone by `into`, where it refers to nothing outside.
     JsonSchema(JsonSchema),
+    /// A text that a constraint in a language of its own admits.
+    Written(Written),
+    /// A text of a grammar that was built, not written.
+    Built(Arc<Grammar>),
 }
 
 /// In which order a generated object has its keys.

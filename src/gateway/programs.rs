@@ -188,13 +188,22 @@ fn size(constraint: &Constraint) -> usize {
     match constraint {
         Constraint::JsonObject => 0,
         Constraint::JsonSchema(schema) => schema.size(),
+        Constraint::Written(written) => written.text.len(),
+        // About the bytes of a rule as it would be written.
+        Constraint::Built(grammar) => grammar.rules().len() * 64,
     }
 }
 
 fn digest(constraint: &Constraint) -> Arc<str> {
+    let built;
     let text = match constraint {
         Constraint::JsonObject => "json_object",
         Constraint::JsonSchema(schema) => &schema.text,
+        Constraint::Written(written) => &written.text,
+        Constraint::Built(grammar) => {
+            built = format!("{grammar:?}");
+            &built
+        }
     };
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}")).into()

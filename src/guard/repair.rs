@@ -5,18 +5,15 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
+    bytes::Bytes,
     diagnostic::{Violation, violation},
     json::{Mode, Reading, table},
     model::{Model, What},
     pointer,
-    search::{Bounds, Goal, Hopeless, Origin, Scratch, Way, cheapest_in},
+    search::{Bounds, Goal, Hopeless, Origin, Scratch, Way, cheapest, cheapest_in},
 };
 use crate::{
-    automaton::{
-        Recognizer,
-        json::{Machine, State},
-        lexical::StringCache,
-    },
+    automaton::{Automaton, Recognizer, State, lexical::StringCache},
     budget::Limits,
     frontend::{Blueprint, Constraint, Diagnostic, Policy},
 };
@@ -72,7 +69,7 @@ pub const FAITHFUL: Bounds = Bounds { faithful: true, ..BOUNDS };
 /// ```
 pub struct Repairer {
     blueprint: Blueprint,
-    machine: Machine,
+    machine: Automaton,
     scratch: Scratch<Mode, State>,
 }
 
@@ -92,7 +89,7 @@ impl Repairer {
 
     /// For a constraint that was compiled already, with whatever policy it was.
     pub fn of(blueprint: &Blueprint) -> Self {
-        Self { blueprint: blueprint.clone(), machine: blueprint.machine(), scratch: Scratch::default() }
+        Self { blueprint: blueprint.clone(), machine: blueprint.automaton(), scratch: Scratch::default() }
     }
 
     /// With the caller's policy and limits, and a cache of strings that constraints may share. Of the policy, only what
@@ -145,14 +142,19 @@ impl Repairer {
         found
     }
 
-    pub(super) fn machine(&mut self) -> &mut Machine {
+    /// Whether answers are JSON.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.machine, Automaton::Json(_))
+    }
+
+    pub(super) fn machine(&mut self) -> &mut Automaton {
         &mut self.machine
     }
 
     /// The automaton, or a new one if it holds too much.
-    pub(super) fn ready(&mut self) -> &mut Machine {
+    pub(super) fn ready(&mut self) -> &mut Automaton {
         if self.machine.is_worn() {
-            self.machine = self.blueprint.machine();
+            self.machine = self.blueprint.automaton();
         }
         self.machine.begin();
         &mut self.machine
@@ -160,7 +162,7 @@ impl Repairer {
 }
 
 fn repair(
-    machine: &mut Machine,
+    machine: &mut Automaton,
     scratch: &mut Scratch<Mode, State>,
     text: &str,
     bounds: Bounds,
@@ -171,28 +173,42 @@ fn repair(
     if reads(machine, text.as_bytes()) {
         return Ok(Repair { text: text.to_owned(), edits: Vec::new(), cost: 0 });
     }
+    if let Automaton::Chart(_) = machine {
+        return repair_plain(machine, text, bounds);
+    }
     let mut reading = Reading::new(text.as_bytes());
     let (at, mode) = reading.start();
-    let origin = Origin { at, mode, state: Machine::start(machine) };
+    let origin = Origin { at, mode, state: Automaton::start(machine) };
     let way = cheapest_in(scratch, machine, &mut reading, origin, bounds, Goal::Answer)?;
     let edits = edits(&reading, &way, true);
     let text = String::from_utf8(way.text).expect("the automaton accepts whole characters only");
     Ok(Repair { text, edits, cost: way.cost })
 }
 
+/// Of an answer that is not JSON.
+fn repair_plain(machine: &mut Automaton, text: &str, bounds: Bounds) -> Result<Repair, Refusal> {
+    let mut reading = Bytes::new(text.as_bytes());
+    let (at, mode) = reading.start();
+    let origin = Origin { at, mode, state: Automaton::start(machine) };
+    let way = cheapest(machine, &mut reading, origin, bounds, Goal::Answer)?;
+    let edits = edits(&reading, &way, false);
+    let text = String::from_utf8(way.text).map_err(|_| Hopeless::TooDear { limit: bounds.cost })?;
+    Ok(Repair { text, edits, cost: way.cost })
+}
+
 /// The text satisfies the constraint as it stands.
-fn reads(machine: &mut Machine, text: &[u8]) -> bool {
-    let mut state = Machine::start(machine);
+fn reads(machine: &mut Automaton, text: &[u8]) -> bool {
+    let mut state = Automaton::start(machine);
     for chunk in text.chunks(4096) {
         machine.begin();
         for byte in chunk {
-            match Machine::step(machine, state, *byte) {
+            match Automaton::step(machine, state, *byte) {
                 Some(next) => state = next,
                 None => return false,
             }
         }
     }
-    Machine::accepts(machine, state) && Machine::fault(machine).is_none()
+    Automaton::accepts(machine, state) && Automaton::fault(machine).is_none()
 }
 
 /// The moves of a way that changed something; neighbours of one kind are one edit.

@@ -6,6 +6,7 @@
 //! released is pinned: every later reading must begin with it, so the last one is the cheapest given what was released.
 
 use super::{
+    bytes::Bytes,
     diagnostic::{Violation, violation},
     json::{Mode as Read, Quote, Reading},
     model::{Model, What},
@@ -14,10 +15,7 @@ use super::{
     repair::{BOUNDS, Edit, Repairer, edits},
     search::{Bounds, Goal, Hopeless, Origin, Way, cheapest},
 };
-use crate::automaton::{
-    Recognizer,
-    json::{Machine, State},
-};
+use crate::automaton::{Automaton, Recognizer, State};
 
 /// When text is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +120,7 @@ const MEASURE: usize = 4096;
 impl Guard {
     /// Takes a repairer for the time of one answer; [`Guard::into_repairer`] gives it back for the next.
     pub fn new(mut repairer: Repairer, options: Options) -> Self {
-        let state = Machine::start(repairer.ready());
+        let state = Automaton::start(repairer.ready());
         Self {
             repairer,
             options,
@@ -154,7 +152,8 @@ impl Guard {
         if self.straight {
             self.walk(from);
         }
-        if !self.straight && self.text.len() >= self.next_look {
+        // What is not JSON is read as a whole, at its end.
+        if !self.straight && self.text.len() >= self.next_look && self.repairer.is_json() {
             self.look();
         }
         match self.options.release {
@@ -169,7 +168,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         let mark = Recognizer::mark(machine);
-        let taken = text.iter().try_fold(state, |state, byte| Machine::step(machine, state, *byte));
+        let taken = text.iter().try_fold(state, |state, byte| Automaton::step(machine, state, *byte));
         Recognizer::forget_since(machine, mark);
         !straight || taken.is_some()
     }
@@ -215,7 +214,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         for index in from..self.text.len() {
-            match Machine::step(machine, self.state, self.text[index]) {
+            match Automaton::step(machine, self.state, self.text[index]) {
                 Some(next) => self.state = next,
                 None => {
                     self.straight = false;
@@ -288,8 +287,8 @@ impl Guard {
         }
         let machine = self.repairer.machine();
         machine.begin();
-        let start = Machine::start(machine);
-        let state = way.text.iter().try_fold(start, |state, byte| Machine::step(machine, state, *byte));
+        let start = Automaton::start(machine);
+        let state = way.text.iter().try_fold(start, |state, byte| Automaton::step(machine, state, *byte));
         if let Some(state) = state {
             self.edits = edits(reading, &way, true);
             (self.state, self.released, self.straight) = (state, way.text, true);
@@ -297,7 +296,7 @@ impl Guard {
     }
 
     /// The cheapest reading whose text begins with what was sent.
-    fn search(&mut self, reading: &mut Reading, bounds: Bounds, goal: Goal) -> Result<Way<Read>, Hopeless> {
+    fn search<M: Model>(&mut self, reading: &mut M, bounds: Bounds, goal: Goal) -> Result<Way<M::Mode>, Hopeless> {
         let (at, mode) = reading.start();
         let machine = self.repairer.machine();
         machine.begin();
@@ -320,7 +319,7 @@ impl Guard {
         // A number could have gone on.
         let closed =
             end == End::Done || self.released.trim_ascii_end().last().is_some_and(|byte| !byte.is_ascii_digit());
-        let accepted = closed && Machine::accepts(machine, self.state);
+        let accepted = closed && Automaton::accepts(machine, self.state);
         if accepted && self.straight && self.untouched {
             return Verdict::Satisfied;
         }
@@ -328,18 +327,22 @@ impl Guard {
             return Verdict::Truncated { edits: std::mem::take(&mut self.edits) };
         }
         let text = std::mem::take(&mut self.text);
-        let mut reading = Reading::new(&text);
         let cost = super::json::table::limit(self.options.bounds.cost, text.len());
-        let way = self.search(&mut reading, Bounds { cost, ..self.options.bounds }, Goal::Answer);
+        let bounds = Bounds { cost, ..self.options.bounds };
+        let is_json = self.repairer.is_json();
+        let verdict = match is_json {
+            true => self.repaired(&mut Reading::new(&text), bounds, true),
+            false => self.repaired(&mut Bytes::new(&text), bounds, false),
+        };
         self.text = text;
-        match way {
-            Ok(way) => {
-                let edits = edits(&reading, &way, true);
-                self.released = way.text;
-                Verdict::Repaired { edits, cost: way.cost }
-            }
-            Err(refusal) => self.violated(refusal),
-        }
+        verdict.unwrap_or_else(|refusal| self.violated(refusal))
+    }
+
+    fn repaired<M: Model>(&mut self, reading: &mut M, bounds: Bounds, pointers: bool) -> Result<Verdict, Hopeless> {
+        let way = self.search(reading, bounds, Goal::Answer)?;
+        let edits = edits(reading, &way, pointers);
+        self.released = way.text;
+        Ok(Verdict::Repaired { edits, cost: way.cost })
     }
 
     fn violated(&mut self, refusal: Hopeless) -> Verdict {

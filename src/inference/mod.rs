@@ -15,7 +15,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-pub use crate::frontend::{Constraint, Documents, Formats, JsonSchema, KeyOrder, Policy, Whitespace};
+pub use crate::frontend::{
+    Constraint, Dialect, Documents, Formats, JsonSchema, KeyOrder, Notation, Policy, Whitespace, Written,
+};
 
 /// Who speaks. Roles that a model's template does not know are the template's business.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,9 @@
 //! elsewhere a walk of the part of the token trie that the automaton goes along with. Masks are kept by state.
 
 mod crossings;
+mod grammar;
 mod home;
+mod marks;
 mod numbers;
 mod pack;
 mod program;
@@ -29,7 +31,7 @@ pub use steer::Steering;
 use std::sync::Arc;
 
 use crate::{
-    automaton::json::State,
+    automaton::{Recognizer, State},
     budget::Overrun,
     vocab::{TokenId, TokenKind, TokenMask},
 };
@@ -92,14 +94,10 @@ impl Matcher {
         for token in 0..vocabulary.len() as TokenId {
             machine.begin();
             let allowed = match vocabulary.kind(token) {
-                TokenKind::Special => false,
                 TokenKind::EndOfGeneration => machine.accepts(self.state),
-                TokenKind::Text => {
-                    let bytes = vocabulary.bytes(token).iter();
-                    bytes.copied().try_fold(self.state, |state, byte| machine.step(state, byte)).is_some()
-                }
+                TokenKind::Special | TokenKind::Text => false,
             };
-            if allowed {
+            if allowed || marks::behind(&mut machine, &vocabulary, self.state, token).is_some() {
                 mask.insert(token);
             }
         }
@@ -118,20 +116,17 @@ impl Matcher {
         if self.finished || token as usize >= vocabulary.len() || self.running.fault().is_some() {
             return refused;
         }
-        let (state, finished) = match vocabulary.kind(token) {
-            TokenKind::Special => return refused,
-            TokenKind::EndOfGeneration if self.running.machine().accepts(self.state) => (self.state, true),
-            TokenKind::EndOfGeneration => return refused,
-            TokenKind::Text => {
-                let mut machine = self.running.machine();
-                let mark = machine.mark();
-                let bytes = vocabulary.bytes(token).iter();
-                let Some(state) = bytes.copied().try_fold(self.state, |state, byte| machine.step(state, byte)) else {
-                    machine.forget_since(mark);
-                    return refused;
-                };
-                (state, false)
-            }
+        let is_end = vocabulary.kind(token) == TokenKind::EndOfGeneration;
+        let (state, finished) = if is_end && self.running.machine().accepts(self.state) {
+            (self.state, true)
+        } else {
+            let mut machine = self.running.machine();
+            let mark = machine.mark();
+            let Some(state) = marks::behind(&mut machine, vocabulary, self.state, token) else {
+                machine.forget_since(mark);
+                return refused;
+            };
+            (state, false)
         };
         if self.running.fault().is_some() {
             return refused;

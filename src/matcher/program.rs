@@ -13,6 +13,8 @@ use rustc_hash::FxHashMap;
 use super::{
     Matcher,
     crossings::Crossings,
+    grammar::{Pieces, Tokens},
+    marks,
     numbers::NumberTables,
     pack::Pack,
     strings::StringTables,
@@ -20,10 +22,7 @@ use super::{
     walk::{self, VocabularyTables},
 };
 use crate::{
-    automaton::{
-        json::{Lex, Machine, State},
-        lexical::StringCache,
-    },
+    automaton::{Automaton, Recognizer, State, json::Lex, lexical::StringCache},
     budget::{Budget, Limits, Overrun},
     frontend::{Blueprint, Constraint, Diagnostic, Policy},
     vocab::{TokenMask, Vocabulary},
@@ -52,9 +51,10 @@ pub struct Program {
 pub(super) struct Running {
     start: State,
     budget: Budget,
-    machine: Mutex<Machine>,
+    machine: Mutex<Automaton>,
     masks: Mutex<FxHashMap<State, Arc<TokenMask>>>,
     crossings: Mutex<Crossings>,
+    pieces: Mutex<Pieces>,
 }
 
 /// Masks that one program keeps, in bytes.
@@ -109,7 +109,7 @@ impl Engine {
 }
 
 impl Running {
-    fn new(machine: Machine) -> Arc<Self> {
+    fn new(mut machine: Automaton) -> Arc<Self> {
         let (start, budget) = (machine.start(), machine.budget().clone());
         Arc::new(Self {
             start,
@@ -117,6 +117,7 @@ impl Running {
             machine: Mutex::new(machine),
             masks: Mutex::default(),
             crossings: Mutex::default(),
+            pieces: Mutex::default(),
         })
     }
 
@@ -144,7 +145,10 @@ impl Running {
     /// The tokens that may come next in a state, end tokens included. None may after a fault.
     pub fn mask(&self, engine: &Engine, state: State) -> Arc<TokenMask> {
         let masks = || self.masks.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = if matches!(state.lex, Lex::Number { .. }) { self.machine().alike(state) } else { state };
+        let key = match state {
+            State::Json(place) if matches!(place.lex, Lex::Number { .. }) => self.machine().alike(state),
+            _ => state,
+        };
         if let Some(mask) = masks().get(&key) {
             return mask.clone();
         }
@@ -154,10 +158,20 @@ impl Running {
             let mut machine = self.machine();
             let mark = machine.mark();
             let Engine { pack, tables, numbers, .. } = engine;
-            let mut crossings = self.crossings.lock().unwrap_or_else(PoisonError::into_inner);
             let tables = VocabularyTables { pack, strings: tables, numbers };
-            walk::allowed(&mut machine, &tables, &mut crossings, state, &mut mask);
-            drop(crossings);
+            match (&mut *machine, state) {
+                (Automaton::Json(machine), State::Json(state)) => {
+                    let mut crossings = self.crossings.lock().unwrap_or_else(PoisonError::into_inner);
+                    walk::allowed(machine, &tables, &mut crossings, state, &mut mask);
+                }
+                (Automaton::Chart(chart), State::Chart(state)) => {
+                    let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+                    pieces.allowed(chart, Tokens { vocabulary, tables: &tables }, state, &mut mask);
+                    drop(pieces);
+                    marks::allowed(&mut machine, vocabulary, State::Chart(state), |token| mask.insert(token));
+                }
+                _ => unreachable!("a state goes back to the automaton that it came from"),
+            }
             if machine.accepts(state) {
                 vocabulary.end_tokens().iter().for_each(|token| mask.insert(*token));
             }
@@ -177,18 +191,18 @@ impl Running {
 }
 
 /// The automaton while one mask or one token is worked out. What it then holds is measured at the end.
-pub(super) struct Session<'a>(MutexGuard<'a, Machine>);
+pub(super) struct Session<'a>(MutexGuard<'a, Automaton>);
 
 impl Deref for Session<'_> {
-    type Target = Machine;
+    type Target = Automaton;
 
-    fn deref(&self) -> &Machine {
+    fn deref(&self) -> &Automaton {
         &self.0
     }
 }
 
 impl DerefMut for Session<'_> {
-    fn deref_mut(&mut self) -> &mut Machine {
+    fn deref_mut(&mut self) -> &mut Automaton {
         &mut self.0
     }
 }
@@ -217,7 +231,7 @@ impl Program {
     /// Some liveness was assumed, because finding out would have taken too long: an answer may come to a place where
     /// nothing can follow. What is accepted is exact all the same.
     pub fn is_soft(&self) -> bool {
-        self.was_soft.load(Relaxed) || self.current().machine().tables.is_soft()
+        self.was_soft.load(Relaxed) || self.current().machine().is_soft()
     }
 
     /// About the memory held beside the constraint itself, in bytes.
@@ -231,8 +245,8 @@ impl Program {
     pub fn matcher(self: &Arc<Self>) -> Matcher {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.is_worn() {
-            self.was_soft.fetch_or(current.machine().tables.is_soft(), Relaxed);
-            *current = Running::new(self.blueprint.machine());
+            self.was_soft.fetch_or(current.machine().is_soft(), Relaxed);
+            *current = Running::new(self.blueprint.automaton());
         }
         Matcher::new(self.clone(), current.clone())
     }

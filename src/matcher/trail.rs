@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::automaton::json::State;
+use crate::automaton::State;
 
 /// States before each accepted token. Cloning is constant, whatever its length.
 #[derive(Clone, Default)]

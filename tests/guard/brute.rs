@@ -10,7 +10,7 @@ use std::{
 };
 
 use espalier::{
-    automaton::{Recognizer, json::Machine},
+    automaton::{Automaton, Recognizer},
     budget::Limits,
     frontend::{Blueprint, Constraint, Policy},
     guard::{
@@ -144,7 +144,7 @@ const ALPHABET: &[u8; 10] = b"{}[]\",:a1 ";
 /// Costs up to which the two are compared: one content byte would be 200, and brute force cannot go there.
 const LIMIT: u32 = 130;
 
-fn machine(schema: &str) -> Machine {
+fn machine(schema: &str) -> Automaton {
     let constraint = Constraint::JsonSchema(schema.into());
     Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default()).unwrap().1
 }
@@ -155,7 +155,7 @@ struct Tally {
     too_large: usize,
 }
 
-fn compare(machine: &mut Machine, text: &[u8], limit: u32, tally: &mut Tally) {
+fn compare(machine: &mut Automaton, text: &[u8], limit: u32, tally: &mut Tally) {
     let mark = machine.mark();
     let mut reading = Reading::new(text);
     let (at, mode) = reading.start();

@@ -6,6 +6,7 @@
 //! `cargo test --release --test hostile -- --nocapture` prints what each case takes; `ESPALIER_CASE` picks schemas by
 //! a part of their names.
 
+mod grammars;
 mod instances;
 mod schemas;
 
@@ -125,8 +126,16 @@ impl Dice {
 }
 
 fn compile(engine: &Arc<Engine>, schema: &str, policy: Policy, taken: &mut Taken) -> Option<Arc<Program>> {
-    let constraint = Constraint::JsonSchema(schema.into());
-    match taken.measure("compile", || engine.compile(&constraint, policy)) {
+    compile_any(engine, &Constraint::JsonSchema(schema.into()), policy, taken)
+}
+
+fn compile_any(
+    engine: &Arc<Engine>,
+    constraint: &Constraint,
+    policy: Policy,
+    taken: &mut Taken,
+) -> Option<Arc<Program>> {
+    match taken.measure("compile", || engine.compile(constraint, policy)) {
         Ok(program) => Some(program),
         Err(diagnostic) => {
             assert!(!diagnostic.message.is_empty());
@@ -182,6 +191,40 @@ fn schemas_end_soon_and_small() {
             }
             if program.is_soft() {
                 taken.outcome += " (soft)";
+            }
+        }
+        taken.print(name);
+        faults.extend(taken.fault(name));
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn grammars_end_soon_and_small() {
+    let engine = engine();
+    let mut faults = Vec::new();
+    let only = std::env::var("ESPALIER_CASE").unwrap_or_default();
+    for case in grammars::all().into_iter().filter(|case| case.name.contains(&only)) {
+        let (name, mut taken) = (case.name, Taken::default());
+        let engine = engine.emptied();
+        if let Some(program) = compile_any(&engine, &case.constraint, Policy::default(), &mut taken) {
+            let mut matcher = program.matcher();
+            let read = taken.measure("text", || matcher.accept_bytes(&case.text));
+            let ends = read == case.text.len() && taken.measure("end", || matcher.is_accepting());
+            match matcher.fault() {
+                Some(overrun) => taken.outcome = format!("fault after {read} bytes: {overrun}"),
+                None => {
+                    assert_eq!(ends, case.valid, "{name}: {read} of {} bytes", case.text.len());
+                    taken.outcome = format!("{read} bytes");
+                    taken.measure("mask", || matcher.mask());
+                    taken.measure("home", || matcher.home());
+                }
+            }
+            let mut dice = Dice(5);
+            for _ in 0..3 {
+                if !walk(&mut program.matcher(), &mut dice, 40, &mut taken) {
+                    break;
+                }
             }
         }
         taken.print(name);

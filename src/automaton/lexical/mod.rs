@@ -16,7 +16,7 @@
 //! Cost: compiling is about linear in the patterns and lists; everything else happens on the first walk through a state.
 
 mod body;
-mod charset;
+use crate::grammar::charset;
 pub mod ecma;
 pub mod escape;
 mod expr;

@@ -11,7 +11,10 @@ use serde_json::value::RawValue;
 use super::Structured;
 use crate::{
     backend::{Job, Way, Wrapping},
-    inference::{Constraint, Failure, FailureKind, JsonSchema, Message, Method, Prompt, Request, Tool},
+    inference::{
+        Constraint, Dialect, Failure, FailureKind, JsonSchema, Message, Method, Notation, Prompt, Request, Tool,
+        Written,
+    },
     wire::lower::{Lowered, NoForm, Subset, lower, verbatim},
 };
 
@@ -232,7 +235,27 @@ fn instruction(constraint: &Constraint) -> String {
             text.push_str(&schema.text);
             text
         }
+        Constraint::Written(written) => in_words(written),
+        Constraint::Built(_) => "Answer with nothing but what was asked for: no explanation, no code fence.".into(),
     }
+}
+
+/// What was written, with how it is meant.
+fn in_words(written: &Written) -> String {
+    let what = match written.notation {
+        Notation::Regex(dialect) => {
+            let dialect = match dialect {
+                Dialect::Ecma => "ECMA 262",
+                Dialect::Rust => "Rust's regex",
+                Dialect::Python => "Python's re",
+            };
+            format!("one text that this regular expression ({dialect}) matches as a whole")
+        }
+        Notation::Choice => "exactly one of the texts in this JSON array, without its quotes".to_owned(),
+        Notation::Where => "one text that satisfies this condition".to_owned(),
+        other => format!("one text that this {} describes", other.name()),
+    };
+    format!("Answer with {what}, and with nothing else: no explanation, no code fence.\n{}", written.text)
 }
 
 /// The messages with an instruction in the first system message, which is made if there is none.

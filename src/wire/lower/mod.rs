@@ -57,7 +57,7 @@ pub struct NoForm {
 pub fn lower(constraint: &Constraint, subset: &Subset) -> Result<Lowered, NoForm> {
     let no_form = |reason: &str| NoForm { pointer: String::new(), reason: reason.to_owned() };
     let Constraint::JsonSchema(JsonSchema { text, documents }) = constraint else {
-        return Err(no_form("it is any JSON object"));
+        return Err(no_form("it is no schema"));
     };
     if !documents.is_empty() {
         return Err(no_form("it refers to other documents"));
@@ -99,6 +99,7 @@ pub fn verbatim(constraint: &Constraint) -> Result<Lowered, NoForm> {
         }
         Constraint::JsonSchema(_) => Err(no_form("it refers to other documents".to_owned())),
         Constraint::JsonObject => Err(no_form("it is any JSON object".to_owned())),
+        Constraint::Written(_) | Constraint::Built(_) => Err(no_form("it is no schema".to_owned())),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::written;
 use crate::{
     inference::{Constraint, Delivery, Documents, Failure, FailureKind, Formats, KeyOrder, Policy, Whitespace},
     wire::Fields,
@@ -44,29 +45,29 @@ const FIELDS: &[(&str, Reader)] = &[
     ("response_format", response_format),
     ("structured_outputs", structured_outputs), // vLLM
     ("guided_json", schema_or_text),            // vLLM, older
-    ("guided_regex", not_built),
-    ("guided_choice", not_built),
-    ("guided_grammar", not_built),
-    ("json_schema", schema_or_text), // llama.cpp: an object; SGLang: a string
-    ("grammar", not_built),          // llama.cpp
-    ("regex", not_built),            // SGLang
-    ("ebnf", not_built),             // SGLang
-    ("structural_tag", not_built),   // SGLang
+    ("guided_regex", written::regex),
+    ("guided_choice", written::choice),
+    ("guided_grammar", written::grammar),
+    ("json_schema", schema_or_text),             // llama.cpp: an object; SGLang: a string
+    ("grammar", written::gbnf),                  // llama.cpp
+    ("regex", written::regex),                   // SGLang
+    ("ebnf", written::ebnf),                     // SGLang
+    ("structural_tag", written::structural_tag), // SGLang
     ("format", ollama_format),
 ];
 
 /// Fields with such names that demand nothing of the answer: hints to one engine or another.
 const HINTS: &[&str] = &["guided_decoding_backend", "structured_outputs_backend", "grammar_backend"];
 
-/// The forms of `response_format` beside OpenAI's: the type's own field and what else may stand there.
-const OTHER_FORMS: &[(&str, &[&str])] = &[
-    ("regex", &["type", "regex", "syntax"]),
-    ("choice", &["type", "choice"]),
-    ("grammar", &["type", "grammar", "syntax"]),
-    ("sql", &["type", "dialect", "catalog", "statements"]),
-    ("types", &["type", "language", "source", "root", "output"]),
-    ("structural_tag", &["type", "structural_tag"]),
-    ("where", &["type", "where"]),
+/// The forms of `response_format` beside OpenAI's.
+const OTHER_FORMS: &[(&str, fn(&Fields) -> Result<Option<Constraint>, Failure>)] = &[
+    ("regex", written::regex_form),
+    ("choice", written::choice_form),
+    ("grammar", written::grammar_form),
+    ("structural_tag", written::structural_tag_form),
+    ("where", written::where_form),
+    ("sql", |format| not_built(format, &["type", "dialect", "catalog", "statements"])),
+    ("types", |format| not_built(format, &["type", "language", "source", "root", "output"])),
 ];
 
 const KNOBS: &[&str] = &["key_order", "whitespace", "formats", "documents", "stream_mode", "max_attempts"];
@@ -138,12 +139,7 @@ fn response_format(fields: &Fields, name: &str) -> Result<Option<Constraint>, Fa
             schema(&inner, "schema")?.ok_or_else(|| inner.missing("schema")).map(Some)
         }
         other => match OTHER_FORMS.iter().find(|(form, _)| *form == other) {
-            Some((form, known)) => {
-                format.only(known)?;
-                let required = if known.contains(form) { form } else { known[1] };
-                format.raw(required).ok_or_else(|| format.missing(required))?;
-                Err(unsupported(format.path("type"), &format!("response_format type {other:?}")))
-            }
+            Some((_, reader)) => reader(&format),
             None => {
                 let others = OTHER_FORMS.iter().map(|(form, _)| *form).collect::<Vec<_>>().join(", ");
                 let message = format!("unknown type {other:?}; known are text, json_object, json_schema, {others}");
@@ -177,7 +173,10 @@ fn structured_outputs(fields: &Fields, name: &str) -> Result<Option<Constraint>,
             .coded("missing_required_parameter")),
         ["json"] => schema_or_text(&options, "json"),
         ["json_object"] => Ok(Some(Constraint::JsonObject)),
-        [kind] => not_built(&options, kind),
+        ["regex"] => written::regex(&options, "regex"),
+        ["choice"] => written::choice(&options, "choice"),
+        ["grammar"] => written::grammar(&options, "grammar"),
+        [kind] => written::structural_tag(&options, kind),
         [first, second, ..] => {
             let message = format!("a second constraint beside {}; send one of them", options.path(first));
             Err(options.invalid(second, &message).coded("conflicting_constraints"))
@@ -215,12 +214,12 @@ fn schema(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
     }
 }
 
-/// Fields that are understood and have no front end yet. An empty string is no demand.
-fn not_built(fields: &Fields, name: &str) -> Result<Option<Constraint>, Failure> {
-    match fields.raw(name).map(RawValue::get) {
-        None | Some("\"\"") => Ok(None),
-        Some(_) => Err(unsupported(fields.path(name), &fields.path(name))),
-    }
+/// A form that is understood and has no front end yet.
+fn not_built(format: &Fields, known: &[&str]) -> Result<Option<Constraint>, Failure> {
+    format.only(known)?;
+    format.raw(known[1]).ok_or_else(|| format.missing(known[1]))?;
+    let kind = format.string("type")?.unwrap_or_default();
+    Err(unsupported(format.path("type"), &format!("response_format type {kind:?}")))
 }
 
 fn unsupported(param: String, what: &str) -> Failure {
@@ -302,6 +301,7 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::{Dialect, Notation, Written};
 
     fn demand(body: &str) -> Result<Demand, Failure> {
         read(&Fields::of_body(body.as_bytes()).unwrap())
@@ -352,13 +352,8 @@ mod tests {
     #[test]
     fn forms_without_a_front_end_are_refused_by_name() {
         for (form, rest) in [
-            ("regex", r#""regex":"a+""#),
-            ("choice", r#""choice":["a"]"#),
-            ("grammar", r#""syntax":"lark","grammar":"start: A""#),
             ("sql", r#""dialect":"sqlite","catalog":"CREATE TABLE t(a)""#),
             ("types", r#""language":"python","source":"","root":"A""#),
-            ("structural_tag", r#""structural_tag":{}"#),
-            ("where", r#""where":"True""#),
         ] {
             let error = demand(&format!(r#"{{"response_format":{{"type":"{form}",{rest}}}}}"#)).unwrap_err();
             assert_eq!(error.code.as_deref(), Some("unsupported_constraint"));
@@ -367,10 +362,28 @@ mod tests {
             assert_eq!(code(&typo), "unknown_parameter");
             assert_eq!(code(&format!(r#"{{"response_format":{{"type":"{form}"}}}}"#)), "missing_required_parameter");
         }
-        for field in ["guided_regex", "guided_choice", "guided_grammar", "grammar", "regex", "ebnf", "structural_tag"] {
-            assert_eq!(code(&format!(r#"{{"{field}":"x"}}"#)), "unsupported_constraint");
+    }
+
+    #[test]
+    fn every_alias_of_what_is_written() {
+        let written = |notation, text: &str| Some(Constraint::Written(Written::new(notation, text)));
+        let ecma = Notation::Regex(Dialect::Ecma);
+        for (body, expected) in [
+            (r#"{"response_format":{"type":"regex","regex":"a+"}}"#, written(ecma, "a+")),
+            (r#"{"guided_regex":"a+"}"#, written(ecma, "a+")),
+            (r#"{"regex":"a+"}"#, written(ecma, "a+")),
+            (r#"{"structured_outputs":{"regex":"a+"}}"#, written(ecma, "a+")),
+            (r#"{"guided_choice":["a"]}"#, written(Notation::Choice, r#"["a"]"#)),
+            (r#"{"structured_outputs":{"choice":["a"]}}"#, written(Notation::Choice, r#"["a"]"#)),
+            (r#"{"grammar":"root ::= [a]"}"#, written(Notation::Gbnf, "root ::= [a]")),
+            (r#"{"ebnf":"root ::= [a]"}"#, written(Notation::Ebnf, "root ::= [a]")),
+            (r#"{"structured_outputs":{"grammar":"start: \"a\""}}"#, written(Notation::Lark, "start: \"a\"")),
+            (r#"{"structural_tag":"{}"}"#, written(Notation::StructuralTag, "{}")),
+            (r#"{"structured_outputs":{"structural_tag":{"a":1}}}"#, written(Notation::StructuralTag, r#"{"a":1}"#)),
+            (r#"{"response_format":{"type":"where","where":"x"}}"#, written(Notation::Where, "x")),
+        ] {
+            assert_eq!(demand(body).unwrap().constraint, expected, "{body}");
         }
-        assert_eq!(code(r#"{"structured_outputs":{"regex":"a"}}"#), "unsupported_constraint");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod models;
 mod sampling;
 mod tools;
 pub mod upstream;
+mod written;
 
 pub use answer::{Whole, WireUsage};
 pub use chat::Chat;

@@ -82,3 +82,31 @@ async fn arguments_of_a_call_are_repaired_too() {
     assert_eq!(call["function"]["arguments"], "{\"city\": \"Oslo\"}");
     assert!(edits(&body["espalier"]).len() >= 2);
 }
+
+#[tokio::test]
+async fn answers_that_are_not_json() {
+    let choice = json!({"type": "choice", "choice": ["low", "high"]});
+    let regex = json!({"type": "regex", "regex": "[0-9]{2}-[A-Z]"});
+    for (format, written, expected, edited) in [
+        (&choice, "low", "low", false),
+        (&choice, "The risk is: High.", "high", true),
+        (&choice, "```\nlow\n```", "low", true),
+        (&regex, "12-A", "12-A", false),
+        (&regex, "Code: 12-A", "12-A", true),
+    ] {
+        let upstream = Upstream::start(move |seen| answer(seen, written, "stop")).await;
+        let server = in_front_of(&upstream, "openai").await;
+        let body = server.json(CHAT, ask(json!({"response_format": format}))).await;
+        assert_eq!(body["choices"][0]["message"]["content"], expected, "{written}");
+        assert_eq!(body["espalier"]["method"], "prompted");
+        assert_eq!(!edits(&body["espalier"]).is_empty(), edited, "{written}");
+        let sent = upstream.seen()[0].body.to_string();
+        assert!(sent.contains("and with nothing else"), "{sent}");
+        let streamed =
+            Streamed::new(&server.events(CHAT, ask(json!({"response_format": format, "stream": true}))).await);
+        assert_eq!((&*streamed.text(), streamed.reason()), (expected, Some("stop")), "{written}");
+    }
+    let upstream = Upstream::start(|seen| answer(seen, if seen.number == 0 { "medium" } else { "low" }, "stop")).await;
+    let body = in_front_of(&upstream, "openai").await.json(CHAT, ask(json!({"response_format": choice}))).await;
+    assert_eq!((&body["choices"][0]["message"]["content"], upstream.seen().len()), (&json!("low"), 2));
+}

@@ -51,6 +51,26 @@ async fn one_piece() {
 }
 
 #[tokio::test]
+async fn answers_in_other_languages_than_json() {
+    for more in [
+        json!({"response_format": {"type": "regex", "regex": "[A-Z][a-z]+"}}),
+        json!({"guided_regex": "[A-Z][a-z]+"}),
+        json!({"guided_choice": ["Oslo", "Bergen"]}),
+        json!({"response_format": {"type": "choice", "choice": ["Oslo", "Bergen"]}}),
+    ] {
+        let body = saying("Oslo").await.json(CHAT, ask(more.clone())).await;
+        assert_eq!(
+            (&body["choices"][0]["message"]["content"], &body["espalier"]["verdict"]),
+            (&json!("Oslo"), &json!("satisfied")),
+            "{more}"
+        );
+        // Masked text that does not fit is a defect, and withheld.
+        let error = error_of(saying("oslo").await.post(CHAT, ask(more)).await, 500, "defect").await;
+        assert_eq!(error["code"], "internal_error");
+    }
+}
+
+#[tokio::test]
 async fn free_answers_and_cut_ones_say_so() {
     let server = saying("Hello").await;
     let body = server.json(CHAT, ask(json!({}))).await;

@@ -57,8 +57,29 @@ fn help_names_the_commands_and_nothing_else_is_known() {
     for command in ["serve", "check", "repair", "sample", "mask", "models", "config"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
     }
-    assert_eq!(espalier(&["check", "--regex", "a"], "").status, 2);
+    assert_eq!(espalier(&["check"], "a").status, 2, "there is nothing to hold it against");
     assert_eq!(espalier(&["conquer"], "").status, 2);
+}
+
+#[test]
+fn regular_expressions_and_choices() {
+    assert_eq!(espalier(&["check", "--regex", "a+b"], "aab\n").status, 0);
+    let wrong = espalier(&["check", "--regex", "a+b"], "aac\n");
+    assert_eq!((wrong.status, &*wrong.out), (1, "-:1:3: 'c' may not come here; expected a b\n"));
+    let python = ["check", "--regex", r"(?P<word>\w+)\Z", "--regex-syntax", "python"];
+    assert_eq!(espalier(&python, "größe").status, 0);
+    let refused = espalier(&["check", "--regex", "a("], "a");
+    assert_eq!(refused.status, 2);
+    assert!(refused.err.contains("--regex: ") && refused.err.contains("(line 1, column"), "{}", refused.err);
+    let lines = Scratch::new("choice.txt", "red\ngreen\nblue green\n");
+    assert_eq!(espalier(&["check", "--choice", lines.path()], "blue green").status, 0);
+    assert_eq!(espalier(&["check", "--choice", lines.path()], "blue").status, 1);
+    let sampled = espalier(&["sample", "--choice", lines.path(), "-n", "20", "--seed", "7"], "");
+    assert!(sampled.out.lines().all(|line| ["red", "green", "blue green"].contains(&line)), "{}", sampled.out);
+    let repaired = espalier(&["repair", "--choice", lines.path()], "I would say: Green.");
+    assert_eq!((repaired.status, &*repaired.out), (0, "green"));
+    let both = espalier(&["check", "--choice", lines.path(), "--regex", "a"], "a");
+    assert_eq!(both.status, 2, "one demand at a time");
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! The automaton of whatever a caller may demand.
+
+use super::{
+    Recognizer,
+    chart::{self, Chart},
+    json::{self, Machine},
+};
+use crate::budget::{Budget, Overrun};
+
+/// JSON has an automaton of its own; everything else is a grammar.
+pub enum Automaton {
+    Json(Box<Machine>),
+    Chart(Box<Chart>),
+}
+
+/// A state of an [`Automaton`]; to no other does it mean anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    Json(json::State),
+    Chart(chart::StateId),
+}
+
+/// A point in what an [`Automaton`] has found out.
+pub enum Mark {
+    Json(json::Mark),
+    Chart,
+}
+
+const FOREIGN: &str = "a state goes back to the automaton that it came from";
+
+impl Automaton {
+    /// What was spent so far, and the overrun that ends everything.
+    pub fn budget(&self) -> &Budget {
+        match self {
+            Self::Json(machine) => machine.budget(),
+            Self::Chart(chart) => chart.budget(),
+        }
+    }
+
+    /// To be called when a piece of work is done: what is held is measured.
+    pub fn settle(&mut self) {
+        match self {
+            Self::Json(machine) => machine.settle(),
+            Self::Chart(chart) => chart.settle(),
+        }
+    }
+
+    /// It has grown so far that the next answer had better begin with a new one.
+    pub fn is_worn(&self) -> bool {
+        match self {
+            Self::Json(machine) => machine.is_worn(),
+            Self::Chart(chart) => chart.is_worn(),
+        }
+    }
+
+    /// The state by which what may come next is known: others with the same continuations share it.
+    pub fn alike(&self, state: State) -> State {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => State::Json(machine.alike(state)),
+            (_, state) => state,
+        }
+    }
+
+    /// The state of all readings of two states.
+    pub fn both(&mut self, a: State, b: State) -> State {
+        match (self, a, b) {
+            (Self::Chart(chart), State::Chart(a), State::Chart(b)) => State::Chart(chart.both(a, b)),
+            (_, a, _) => a,
+        }
+    }
+
+    /// Some liveness was assumed: there may be dead ends.
+    pub fn is_soft(&self) -> bool {
+        match self {
+            Self::Json(machine) => machine.tables.is_soft(),
+            Self::Chart(chart) => chart.is_soft(),
+        }
+    }
+
+    /// Text that completes what was read, of about the least cost there is; None if none is known.
+    pub fn home(&mut self, state: State, cost: json::Cost) -> Option<Vec<u8>> {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => machine.home(state, cost),
+            (Self::Chart(chart), State::Chart(state)) => chart.home(state),
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+}
+
+impl Recognizer for Automaton {
+    type State = State;
+    type Mark = Mark;
+
+    fn start(&mut self) -> State {
+        match self {
+            Self::Json(machine) => State::Json(Machine::start(machine)),
+            Self::Chart(chart) => State::Chart(chart.start()),
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, state: State, byte: u8) -> Option<State> {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => Machine::step(machine, state, byte).map(State::Json),
+            (Self::Chart(chart), State::Chart(state)) => chart.step(state, byte).map(State::Chart),
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn accepts(&mut self, state: State) -> bool {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => Machine::accepts(machine, state),
+            (Self::Chart(chart), State::Chart(state)) => chart.accepts(state),
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn finish(&mut self, state: State) -> Option<Vec<u8>> {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => machine.finish(state),
+            (Self::Chart(chart), State::Chart(state)) => chart.finish(state),
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn close(&mut self, state: State) -> Option<Vec<u8>> {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => machine.close(state),
+            (Self::Chart(chart), State::Chart(state)) => chart.close(state),
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn forced(&mut self, state: State) -> Option<(u8, State)> {
+        match (self, state) {
+            (Self::Json(machine), State::Json(state)) => {
+                machine.forced(state).map(|(byte, state)| (byte, State::Json(state)))
+            }
+            (Self::Chart(chart), State::Chart(state)) => {
+                chart.forced(state).map(|(byte, state)| (byte, State::Chart(state)))
+            }
+            _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn begin(&mut self) {
+        match self {
+            Self::Json(machine) => Machine::begin(machine),
+            Self::Chart(chart) => chart.begin(),
+        }
+    }
+
+    fn fault(&self) -> Option<Overrun> {
+        match self {
+            Self::Json(machine) => Machine::fault(machine).cloned(),
+            Self::Chart(chart) => chart.fault(),
+        }
+    }
+
+    fn mark(&mut self) -> Mark {
+        match self {
+            Self::Json(machine) => Mark::Json(Machine::mark(machine)),
+            Self::Chart(_) => Mark::Chart,
+        }
+    }
+
+    fn forget_since(&mut self, mark: Mark) {
+        if let (Self::Json(machine), Mark::Json(mark)) = (self, mark) {
+            Machine::forget_since(machine, mark);
+        }
+    }
+}

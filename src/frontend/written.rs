@@ -1,0 +1,86 @@
+//! Constraints that are written in a language of their own.
+
+use std::sync::Arc;
+
+use super::{Diagnostic, DiagnosticKind, bnf, choice, regex};
+use crate::grammar::Grammar;
+
+pub use super::regex::Dialect;
+
+/// What a text is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Notation {
+    /// A regular expression, which matches the whole answer.
+    Regex(Dialect),
+    /// A JSON array of the texts to choose from.
+    Choice,
+    Lark,
+    /// llama.cpp's grammars.
+    Gbnf,
+    /// XGrammar's grammars.
+    Ebnf,
+    /// XGrammar's JSON for free text with constrained parts.
+    StructuralTag,
+    /// A condition on the answer, as LMQL writes it.
+    Where,
+}
+
+/// A text in some notation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Written {
+    pub notation: Notation,
+    pub text: Arc<str>,
+    /// The first rule, where that is not the one that the notation begins with.
+    pub start: Option<Arc<str>>,
+}
+
+impl Notation {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regex(_) => "regular expression",
+            Self::Choice => "choice",
+            Self::Lark => "Lark grammar",
+            Self::Gbnf => "GBNF grammar",
+            Self::Ebnf => "EBNF grammar",
+            Self::StructuralTag => "structural tag",
+            Self::Where => "where-constraint",
+        }
+    }
+}
+
+impl Written {
+    pub fn new(notation: Notation, text: impl Into<Arc<str>>) -> Self {
+        Self { notation, text: text.into(), start: None }
+    }
+
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// What is malformed or cannot be enforced is refused, with line and column.
+    pub fn read(&self) -> Result<Grammar, Diagnostic> {
+        match self.notation {
+            Notation::Regex(dialect) => regex::grammar(&self.text, dialect),
+            Notation::Choice => choice::grammar(&texts(&self.text)?),
+            Notation::Gbnf => bnf::read(&self.text, bnf::Dialect::Gbnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
+            Notation::Ebnf => bnf::read(&self.text, bnf::Dialect::Ebnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
+            Notation::Lark | Notation::StructuralTag | Notation::Where => Err(Diagnostic {
+                kind: DiagnosticKind::Unsupported,
+                message: format!("a {} is not supported by this version", self.notation.name()),
+                pointer: None,
+                position: None,
+                hint: None,
+            }),
+        }
+    }
+}
+
+fn texts(json: &str) -> Result<Vec<String>, Diagnostic> {
+    serde_json::from_str(json).map_err(|error| Diagnostic {
+        kind: DiagnosticKind::Invalid,
+        message: format!("a choice is a JSON array of texts: {error}"),
+        pointer: None,
+        position: Some((error.line() as u32, error.column() as u32)),
+        hint: None,
+    })
+}

@@ -1,0 +1,115 @@
+//! Context-free grammars: what every dialect is read into.
+//!
+//! Nouns: a [`Grammar`] is a list of rules with a first one; a rule's body is an [`Expr`] over lexemes, other rules and
+//! embedded schemas; a lexeme is a [`Regex`]. A grammar is made by a [`Builder`], the only door.
+//!
+//! Invariants: every rule that is named has a body. Nothing is promised beyond that: rules may be recursive in any way,
+//! ambiguous, empty, never reached or without any text.
+//!
+//! A grammar means its texts, and no more: a lexeme may end wherever it has matched, whether or not it could go on
+//! (longest match is a habit of lexers), and precedence between rules chooses among readings, not among texts.
+
+mod builder;
+pub mod charset;
+mod regex;
+
+pub use builder::Builder;
+pub use charset::CharSet;
+pub use regex::{Look, Regex};
+
+/// A rule's number in its grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub u32);
+
+/// The texts of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Expr {
+    /// The empty text.
+    Empty,
+    /// A lexeme. It must not have a [`Look`] in it.
+    Lexeme(Regex),
+    /// A special token of the model's, which has no text.
+    Token(TokenClass),
+    /// A text that this pattern of ECMA 262 matches as a whole: for conditions on what stands around, which no lexeme has.
+    Pattern(Box<str>),
+    /// A JSON text that satisfies this schema.
+    Json(Box<str>),
+    Rule(RuleId),
+    /// A text of this rule or nothing; but nothing at the very beginning of the answer.
+    Ignore(RuleId),
+    Seq(Vec<Expr>),
+    /// Any of them: no text at all, if there are none.
+    Alt(Vec<Expr>),
+    Repeat {
+        body: Box<Expr>,
+        min: u32,
+        max: Option<u32>,
+    },
+}
+
+/// Which special tokens may stand in a place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TokenClass {
+    /// By its written form, such as `<|im_end|>`.
+    Named(Box<str>),
+    /// By ids, both ends of each range included.
+    Ids(Vec<(u32, u32)>),
+    /// Any special token but these ids.
+    NotIds(Vec<(u32, u32)>),
+    /// Any token but the named one: what text may come before it.
+    NotNamed(Box<str>),
+}
+
+/// A rule: its name is for messages.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    pub name: Box<str>,
+    pub body: Expr,
+}
+
+/// See the module's head.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Grammar {
+    rules: Vec<Rule>,
+    start: RuleId,
+}
+
+impl Grammar {
+    pub fn start(&self) -> RuleId {
+        self.start
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.0 as usize]
+    }
+}
+
+impl Expr {
+    /// One after the other; without needless nesting.
+    pub fn seq(mut parts: Vec<Self>) -> Self {
+        match parts.len() {
+            0 => Self::Empty,
+            1 => parts.pop().expect("there is one"),
+            _ => Self::Seq(parts),
+        }
+    }
+
+    /// Any of them; without needless nesting.
+    pub fn alt(mut parts: Vec<Self>) -> Self {
+        if parts.len() == 1 { parts.pop().expect("there is one") } else { Self::Alt(parts) }
+    }
+
+    /// From `min` to `max` times.
+    pub fn repeat(self, min: u32, max: Option<u32>) -> Self {
+        Self::Repeat { body: Box::new(self), min, max }
+    }
+
+    /// Exactly this text.
+    pub fn text(text: &str) -> Self {
+        if text.is_empty() { Self::Empty } else { Self::Lexeme(Regex::text(text)) }
+    }
+}
