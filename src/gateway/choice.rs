@@ -4,20 +4,20 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     judge::{Fault, Judge},
+    repairers::Standard,
     second::{Opinion, Second},
 };
 use crate::{
     backend::Wrapping,
     guard::Release,
     inference::{CallPiece, CrossCheck, Edit, Failure, FailureKind, FinishReason, ToolChoice, Tools},
-    matcher::Program,
 };
 
 /// What an attempt is judged with.
 #[derive(Clone, Default)]
 pub(super) struct Standards {
     /// The answer's constraint.
-    pub answer: Option<Arc<Program>>,
+    pub answer: Option<Standard>,
     /// The second opinion on it.
     pub second: Option<Arc<Second>>,
     pub wrapping: Wrapping,
@@ -30,7 +30,7 @@ pub(super) struct Standards {
 #[derive(Default)]
 pub(super) struct ToolStandards {
     /// By the tool's name.
-    pub parameters: HashMap<String, Arc<Program>>,
+    pub parameters: HashMap<String, Standard>,
     pub wanted: Tools,
 }
 
@@ -66,7 +66,8 @@ struct Call {
 
 impl Choice {
     pub fn new(standards: Standards) -> Self {
-        let judge = standards.answer.as_ref().map(|program| Judge::new(program, standards.wrapping, standards.release));
+        let judge =
+            standards.answer.as_ref().map(|standard| Judge::new(standard, standards.wrapping, standards.release));
         Self { standards, judge, passed: String::new(), spoke: false, calls: Vec::new(), refused: false, ended: None }
     }
 
@@ -114,7 +115,7 @@ impl Choice {
 
     fn begin(&mut self, index: u32, name: &str) -> Result<(), Failure> {
         let tools = &self.standards.tools;
-        let Some(program) = tools.parameters.get(name) else {
+        let Some(standard) = tools.parameters.get(name) else {
             return Err(violation(&format!("there is no tool {name:?}")));
         };
         match &tools.wanted.choice {
@@ -127,7 +128,7 @@ impl Choice {
         if !tools.wanted.parallel && !self.calls.is_empty() {
             return Err(violation("one tool was to be called, not several"));
         }
-        let judge = Judge::new(program, Wrapping::default(), self.standards.release);
+        let judge = Judge::new(standard, Wrapping::default(), self.standards.release);
         self.calls.push(Call { index, name: name.to_owned(), judge, quoted: None, empty: true });
         Ok(())
     }

@@ -5,15 +5,16 @@
 //!
 //! Invariant: what came out is always the beginning of a valid answer, and all of it is one when [`Judge::end`] is content.
 
-use std::sync::Arc;
-
-use super::unwrap::Unwrap;
+use super::{
+    repairers::{Lent, Standard},
+    unwrap::Unwrap,
+};
 use crate::{
     backend::Wrapping,
     budget::Overrun,
-    guard::{self, End, FAITHFUL, Guard, Hopeless, Options, Release, Repairer, Verdict},
+    guard::{self, End, FAITHFUL, Guard, Hopeless, Options, Release, Verdict},
     inference::Edit,
-    matcher::{Matcher, Program},
+    matcher::Matcher,
 };
 
 /// Why text is not taken.
@@ -37,21 +38,18 @@ pub(super) struct Judge {
 enum Reader {
     /// Of masked text, which comes in whole code points.
     Again(Box<Matcher>),
-    Guard(Box<Guard>),
+    Guard(Box<Lent>),
 }
 
 impl Judge {
     /// `release`: when text goes out that was not masked; none for text that was.
-    pub fn new(program: &Arc<Program>, wrapping: Wrapping, release: Option<Release>) -> Self {
+    pub fn new(standard: &Standard, wrapping: Wrapping, release: Option<Release>) -> Self {
         let wraps = wrapping != Wrapping::default();
         let reader = match release {
-            None => Reader::Again(Box::new(program.matcher())),
+            None => Reader::Again(Box::new(standard.program.matcher())),
             Some(release) => {
-                let repairer = Repairer::of(program.blueprint());
-                Reader::Guard(Box::new(Guard::new(
-                    repairer,
-                    Options { release, bounds: FAITHFUL, ..Options::default() },
-                )))
+                let options = Options { release, bounds: FAITHFUL, ..Options::default() };
+                Reader::Guard(Box::new(standard.guard(options)))
             }
         };
         Self { reader, unwrap: wraps.then(|| Unwrap::new(wrapping)), written: Vec::new(), edits: Vec::new() }

@@ -34,6 +34,7 @@ mod judge;
 mod load;
 mod patterns;
 mod programs;
+mod repairers;
 mod second;
 mod standards;
 mod unwrap;

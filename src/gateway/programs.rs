@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::{Limits, second::Second};
+use super::{Limits, repairers::Standard, second::Second};
 use crate::{
     frontend::{Constraint, Diagnostic, DiagnosticKind, Documents, Policy},
     inference::{Failure, FailureKind},
@@ -22,7 +22,7 @@ pub(super) struct Pair {
     /// With the caller's policy: what the backend masks with.
     pub masking: Arc<Program>,
     /// With the policy made lenient: what judges the text.
-    pub judging: Arc<Program>,
+    pub judging: Standard,
     /// A second opinion on text that was not masked.
     pub second: Option<Arc<Second>>,
     /// The beginning of the SHA-256 of its text.
@@ -117,7 +117,8 @@ impl Programs {
                 } else {
                     engine.compile(&constraint, policy.lenient())?
                 };
-                let second = foreign.then(|| Arc::new(Second::of(&constraint)));
+                let judging = Standard::new(judging);
+                let second = foreign.then(|| Second::of(&constraint)).flatten().map(Arc::new);
                 // Given back when the work ends, not when its caller loses patience.
                 drop(permit);
                 Ok(Pair { masking, judging, second, digest: digest(&constraint) })
@@ -171,7 +172,7 @@ impl Kept {
     /// Drops constraints until what was found out about the others takes at most so much memory. It grows while they
     /// are used, so it is asked again now and then.
     fn shrink(&mut self, most: usize) {
-        let held = |(pair, _): &(Pair, u64)| pair.masking.bytes() + pair.judging.bytes();
+        let held = |(pair, _): &(Pair, u64)| pair.masking.bytes() + pair.judging.program.bytes() + pair.judging.bytes();
         while self.entries.len() > 1 && self.entries.values().map(held).sum::<usize>() > most && self.drop_oldest() {}
     }
 

@@ -36,10 +36,12 @@ const MOST_BYTES: usize = 256 << 10;
 const MOST_UNFOLDED: usize = 5_000;
 
 impl Second {
-    pub fn of(constraint: &Constraint) -> Self {
+    /// Nothing for constraints that are no JSON Schemas: those it does not know.
+    pub fn of(constraint: &Constraint) -> Option<Self> {
         match constraint {
-            Constraint::JsonObject => Self::build(&serde_json::json!({"type": "object"}), &Documents::default()),
-            Constraint::JsonSchema(schema) => Self::read(schema),
+            Constraint::JsonObject => Some(Self::build(&serde_json::json!({"type": "object"}), &Documents::default())),
+            Constraint::JsonSchema(schema) => Some(Self::read(schema)),
+            Constraint::Written(_) | Constraint::Built(_) => None,
         }
     }
 
@@ -389,8 +391,12 @@ fn shown(text: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn of(constraint: Constraint) -> Second {
+        Second::of(&constraint).expect("the constraint is a schema")
+    }
+
     fn second(schema: &str) -> Second {
-        Second::of(&Constraint::JsonSchema(schema.into()))
+        of(Constraint::JsonSchema(schema.into()))
     }
 
     /// Why it is not asked, if it is not.
@@ -409,15 +415,15 @@ mod tests {
         for text in [r#"{"age": 131}"#, "{}", "[]", "{", r#"{"age": 1} x"#] {
             assert!(matches!(person.on(text), Opinion::Objects(_)), "{text}");
         }
-        assert!(matches!(Second::of(&Constraint::JsonObject).on("{}"), Opinion::Agrees));
-        assert!(matches!(Second::of(&Constraint::JsonObject).on("[]"), Opinion::Objects(_)));
+        assert!(matches!(of(Constraint::JsonObject).on("{}"), Opinion::Agrees));
+        assert!(matches!(of(Constraint::JsonObject).on("[]"), Opinion::Objects(_)));
     }
 
     #[test]
     fn documents_are_known_and_nothing_is_fetched() {
         let text = r#"{"$ref":"https://example.com/name.json"}"#;
         let documents = Documents::new([("https://example.com/name.json", r#"{"type":"string"}"#)]);
-        let known = Second::of(&Constraint::JsonSchema(JsonSchema { text: text.into(), documents }));
+        let known = of(Constraint::JsonSchema(JsonSchema { text: text.into(), documents }));
         assert!(matches!(known.on("\"a\""), Opinion::Agrees));
         assert!(matches!(known.on("1"), Opinion::Objects(_)));
         assert!(skipped(text, "\"a\"").is_some());

@@ -142,6 +142,12 @@ impl Repairer {
         found
     }
 
+    /// About the memory of what was found out about the constraint, measured now, in bytes.
+    pub fn measure(&mut self) -> usize {
+        self.machine.settle();
+        self.machine.budget().bytes()
+    }
+
     /// Whether answers are JSON.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.machine, Automaton::Json(_))
