@@ -19,6 +19,9 @@ from time import monotonic
 # Descriptions of the providers' protocols, and what reads them.
 SPEC_PACKAGES = ["botocore==1.44.8", "google-api-python-client==2.202.0", "pyyaml==6.0.4"]
 PYTHON_CLIENT = ["openai==3.54.0", "pydantic==2.14.3", "jsonschema[format]==4.26.0", *SPEC_PACKAGES]
+# The vendors' own clients, and a gateway that is somebody else's.
+VENDOR_CLIENTS = ["openai==3.57.0", "anthropic==2.14.0", "google-genai==3.6.1"]
+LITELLM = ["litellm[proxy]==1.108.7"]
 NODE_CLIENT = ["openai@7.57.0", "zod@4.6.7"]
 # The Node client wants Node 22; Debian 12 has 18. npm carries the program itself.
 NODE = "22.23.3"
@@ -124,15 +127,20 @@ def fetch():
 
 def python():
     """A virtual environment with the official client; made once, made anew when the versions change."""
+    return environment("venv", PYTHON_CLIENT) / "python"
+
+
+def environment(name, packages):
+    """Where the programs of a virtual environment with these packages are."""
     if sys.version_info < (3, 10):
-        raise Stop(f"the official Python client needs Python 3.10 or newer, found {sys.version.split()[0]}")
-    home = STATE / "venv"
-    mark, wanted = home / "versions", f"{sys.version}\n" + "\n".join(PYTHON_CLIENT)
+        raise Stop(f"the packages need Python 3.10 or newer, found {sys.version.split()[0]}")
+    home = STATE / name
+    mark, wanted = home / "versions", f"{sys.version}\n" + "\n".join(packages)
     if not (mark.exists() and mark.read_text() == wanted):
         must("Python environment", [sys.executable, "-m", "venv", "--clear", home], 120)
-        must("Python client", [home / "bin" / "pip", "install", "--quiet", *PYTHON_CLIENT], 600, hint="once")
+        must(f"Python packages for {name}", [home / "bin" / "pip", "install", "--quiet", *packages], 600, hint="once")
         mark.write_text(wanted)
-    return home / "bin" / "python"
+    return home / "bin"
 
 
 def node():
@@ -226,15 +234,39 @@ def specs():
     return count
 
 
+def dialects():
+    """The vendors' own clients against the answers that our tests play."""
+    try:
+        program = environment("venv-vendors", VENDOR_CLIENTS) / "python"
+    except Stop as reason:
+        return Count(skipped=1, notes=[f"SKIPPED the vendors' own clients: {reason}"])
+    return part_run("Vendors' clients against our scripted providers", [program, CLIENTS / "dialects" / "run.py"], 600, own_line,
+                    show=True, env={"PYTHONPATH": str(CLIENTS), "PYTHONUNBUFFERED": "1"})
+
+
+def upstreams():
+    """LiteLLM's proxy and a second server of our own as providers."""
+    more, notes = [], []
+    try:
+        more = ["--litellm", environment("venv-litellm", LITELLM) / "litellm"]
+    except Stop as reason:
+        notes.append(f"SKIPPED LiteLLM's proxy as a provider: {reason}")
+    env = {"ESPALIER_BINARY": str(binary()), "PYTHONPATH": str(CLIENTS), "PYTHONUNBUFFERED": "1"}
+    count = part_run("Gateways as providers", [sys.executable, CLIENTS / "upstreams" / "run.py", *more], 900, own_line, show=True,
+                     env=env)
+    count.add(Count(notes=notes))
+    return count
+
+
 PARTS = {
     "fmt": fmt, "build": build, "models": fetch, "clippy": clippy, "engine": engine, "docs": docs, "fast": fast,
     "rust": rust, "python": client_python, "node": client_node, "commands": commands,
-    "process": process, "judge": judge, "specs": specs,
+    "process": process, "judge": judge, "specs": specs, "dialects": dialects, "upstreams": upstreams,
 }
 CHECK = ["fmt", "clippy", "engine", "docs", "fast"]
 # `rust` contains `fast`. The binary is built on its own, as `make serve` builds it, and not with the tests' features.
 ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "python", "node", "process", "judge",
-       "specs"]
+       "specs", "dialects", "upstreams"]
 
 
 def main(arguments):

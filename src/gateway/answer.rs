@@ -61,6 +61,7 @@ impl Answer {
             attempts: Vec::new(),
             edits: Vec::new(),
             verdict: Verdict::Failed,
+            cross_check: None,
             cost: None,
             constraint: None,
             annotations,
@@ -115,6 +116,9 @@ impl Answer {
                 self.begin().await;
                 continue;
             }
+            if self.is_over() {
+                continue;
+            }
             let stopped = stopped(&mut self.stop);
             let late = tokio::time::sleep_until(self.deadline);
             let event = match &mut self.phase {
@@ -128,6 +132,8 @@ impl Answer {
                     () = late => Err(late_answer(self.limit)),
                 },
                 Phase::Run(attempt) => tokio::select! {
+                    // Events first: while they come, no timer is set. What ends the answer was looked at above.
+                    biased;
                     event = attempt.events.recv() => event.ok_or_else(|| ours("the backend ended without a word")),
                     () = stopped => Err(going_down()),
                     () = late => Err(late_answer(self.limit)),
@@ -143,6 +149,21 @@ impl Answer {
                 (Ok(_), _) => {}
             }
         }
+    }
+
+    /// Ends an answer whose time is up, or whose server goes down, however many events are waiting.
+    fn is_over(&mut self) -> bool {
+        let failure = match () {
+            () if matches!(self.phase, Phase::Ended) => return false,
+            () if self.stop.as_ref().is_some_and(|stop| *stop.borrow()) => going_down(),
+            () if Instant::now() >= self.deadline => late_answer(self.limit),
+            () => return false,
+        };
+        match self.phase {
+            Phase::Run(_) => self.failed(failure),
+            _ => self.give_up(failure),
+        }
+        true
     }
 
     /// Begins the attempt whose turn it is.
@@ -182,6 +203,7 @@ impl Answer {
         }
         let standards = Standards {
             answer: pair.as_ref().map(|pair| pair.judging.clone()),
+            second: pair.as_ref().filter(|_| provider.is_some()).and_then(|pair| pair.second.clone()),
             wrapping: way.wrapping,
             release: provider.map(|_| match self.request.delivery {
                 Delivery::Strict => Release::Strict,
@@ -220,6 +242,7 @@ impl Answer {
         self.course.good();
         self.receipt.verdict = verdict;
         self.receipt.edits = std::mem::take(&mut attempt.edits);
+        self.receipt.cross_check = attempt.cross_check.take();
         self.note(&attempt, verdict, None);
         let mut reasons = attempt.reasons().peekable();
         while let Some((choice, reason)) = reasons.next() {

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     backend::Way,
-    inference::{Edit, Event, Failure, FailureKind, FinishReason, Method, Times, TokenLogprob, Update, Usage, Verdict},
+    inference::{
+        CrossCheck, Edit, Event, Failure, FailureKind, FinishReason, Method, Times, TokenLogprob, Update, Usage,
+        Verdict,
+    },
     matcher::Program,
 };
 
@@ -42,6 +45,7 @@ pub(super) struct Attempt {
     /// What is held back.
     held: Vec<Update>,
     pub edits: Vec<Edit>,
+    pub cross_check: Option<CrossCheck>,
     pub usage: Usage,
     pub times: Times,
     pub cost: Option<f64>,
@@ -76,6 +80,7 @@ impl Attempt {
             started: false,
             held: Vec::new(),
             edits: Vec::new(),
+            cross_check: None,
             usage: Usage::default(),
             times: Times::default(),
             cost: None,
@@ -180,7 +185,7 @@ impl Attempt {
 
     fn finished(&mut self, choice: u32, reason: FinishReason, progress: &mut Progress) -> Result<(), Failure> {
         let masked = self.way.method == Method::Masked;
-        let Ending { text, calls, edits } = match self.choice(choice)?.end(reason) {
+        let Ending { text, calls, edits, cross_check } = match self.choice(choice)?.end(reason) {
             Err(failure) if masked => return Err(broken(failure)),
             result => result?,
         };
@@ -191,6 +196,7 @@ impl Attempt {
             self.put(Update::Call { choice, piece }, progress);
         }
         self.edits.extend(edits);
+        self.cross_check = cross_check.or_else(|| self.cross_check.take());
         Ok(())
     }
 

@@ -2,11 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::judge::{Fault, Judge};
+use super::{
+    judge::{Fault, Judge},
+    second::{Opinion, Second},
+};
 use crate::{
     backend::Wrapping,
     guard::Release,
-    inference::{CallPiece, Edit, Failure, FailureKind, FinishReason, ToolChoice, Tools},
+    inference::{CallPiece, CrossCheck, Edit, Failure, FailureKind, FinishReason, ToolChoice, Tools},
     matcher::Program,
 };
 
@@ -15,6 +18,8 @@ use crate::{
 pub(super) struct Standards {
     /// The answer's constraint.
     pub answer: Option<Arc<Program>>,
+    /// The second opinion on it.
+    pub second: Option<Arc<Second>>,
     pub wrapping: Wrapping,
     /// When text goes out that was not masked. None: it was.
     pub release: Option<Release>,
@@ -34,12 +39,15 @@ pub(super) struct Ending {
     pub text: String,
     pub calls: Vec<CallPiece>,
     pub edits: Vec<Edit>,
+    pub cross_check: Option<CrossCheck>,
 }
 
 /// One choice of an attempt.
 pub(super) struct Choice {
     standards: Standards,
     judge: Option<Judge>,
+    /// What went out so far, where a second opinion is to be asked for.
+    passed: String,
     /// Some text was written.
     spoke: bool,
     calls: Vec<Call>,
@@ -58,8 +66,9 @@ struct Call {
 
 impl Choice {
     pub fn new(standards: Standards) -> Self {
-        let judge = standards.answer.as_ref().map(|program| Judge::new(program, standards.wrapping, standards.release));
-        Self { standards, judge, spoke: false, calls: Vec::new(), refused: false, ended: None }
+        let judge =
+            standards.answer.as_ref().map(|standard| Judge::new(standard, standards.wrapping, standards.release));
+        Self { standards, judge, passed: String::new(), spoke: false, calls: Vec::new(), refused: false, ended: None }
     }
 
     /// What the model wrote so far, where it was judged.
@@ -77,7 +86,13 @@ impl Choice {
         self.spoke |= !text.is_empty();
         match &mut self.judge {
             None => Ok(text),
-            Some(judge) => judge.take(text.as_bytes()).map_err(failure),
+            Some(judge) => {
+                let out = judge.take(text.as_bytes()).map_err(failure)?;
+                if self.standards.second.is_some() {
+                    self.passed.push_str(&out);
+                }
+                Ok(out)
+            }
         }
     }
 
@@ -100,7 +115,7 @@ impl Choice {
 
     fn begin(&mut self, index: u32, name: &str) -> Result<(), Failure> {
         let tools = &self.standards.tools;
-        let Some(program) = tools.parameters.get(name) else {
+        let Some(standard) = tools.parameters.get(name) else {
             return Err(violation(&format!("there is no tool {name:?}")));
         };
         match &tools.wanted.choice {
@@ -113,7 +128,7 @@ impl Choice {
         if !tools.wanted.parallel && !self.calls.is_empty() {
             return Err(violation("one tool was to be called, not several"));
         }
-        let judge = Judge::new(program, Wrapping::default(), self.standards.release);
+        let judge = Judge::new(standard, Wrapping::default(), self.standards.release);
         self.calls.push(Call { index, name: name.to_owned(), judge, quoted: None, empty: true });
         Ok(())
     }
@@ -121,7 +136,7 @@ impl Choice {
     /// The choice ends.
     pub fn end(&mut self, reason: FinishReason) -> Result<Ending, Failure> {
         let cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
-        let mut ending = Ending { text: String::new(), calls: Vec::new(), edits: Vec::new() };
+        let mut ending = Ending { text: String::new(), calls: Vec::new(), edits: Vec::new(), cross_check: None };
         for call in &mut self.calls {
             call.end(cut, &mut ending)?;
         }
@@ -134,9 +149,30 @@ impl Choice {
             let (text, edits) = judge.end(cut).map_err(failure)?;
             ending.text = text;
             ending.edits.extend(edits);
+            if !cut {
+                ending.cross_check = self.cross_check(&ending.text)?;
+            }
         }
         self.ended = Some(reason);
         Ok(ending)
+    }
+
+    /// What the second opinion on the answer is; `rest` is what of it has not gone out.
+    fn cross_check(&mut self, rest: &str) -> Result<Option<CrossCheck>, Failure> {
+        let Some(second) = &self.standards.second else { return Ok(None) };
+        self.passed.push_str(rest);
+        match second.on(&self.passed) {
+            Opinion::Agrees => Ok(Some(CrossCheck::Agreed)),
+            Opinion::Skipped(reason) => Ok(Some(CrossCheck::Skipped(reason))),
+            Opinion::Objects(why) => {
+                tracing::error!(%why, "an answer satisfies its constraint, and a second validator says that it does not");
+                let message = format!(
+                    "two validators disagree about the answer, which is therefore withheld; this is a defect of one of \
+                     them, and the second says: {why}"
+                );
+                Err(Failure::new(FailureKind::Internal, message).coded("cross_check_failed"))
+            }
+        }
     }
 
     /// Nothing came of it: no text, no call, no refusal.

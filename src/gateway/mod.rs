@@ -11,6 +11,8 @@
 //!   order and whitespace: no byte leaves that does not begin a valid answer, and no choice ends with `stop` unless its
 //!   text is accepted. For a masked answer a disagreement is our fault and ends it with a failure; any other attempt has
 //!   then failed, and what is left is tried: the same deployment told what was wrong, then the next one;
+//! - an answer that was not masked is held against the `jsonschema` crate as well, wherever the two are known to read the
+//!   schema alike; where they then disagree it is withheld, whichever is right;
 //! - once a byte was sent, no other attempt is made: what was sent cannot be taken back;
 //! - what a provider cut (`length`) is never healed;
 //! - dropping an [`Answer`] drops the backend's channel, which frees what it holds;
@@ -30,7 +32,9 @@ mod choice;
 mod course;
 mod judge;
 mod load;
+mod patterns;
 mod programs;
+mod second;
 mod standards;
 mod unwrap;
 

@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::Limits;
+use super::{Limits, second::Second};
 use crate::{
     frontend::{Constraint, Diagnostic, DiagnosticKind, Documents, Policy},
     inference::{Failure, FailureKind},
@@ -23,6 +23,8 @@ pub(super) struct Pair {
     pub masking: Arc<Program>,
     /// With the policy made lenient: what judges the text.
     pub judging: Arc<Program>,
+    /// A second opinion on text that was not masked.
+    pub second: Option<Arc<Second>>,
     /// The beginning of the SHA-256 of its text.
     pub digest: Arc<str>,
 }
@@ -44,6 +46,9 @@ pub(super) struct Programs {
 
 /// The engine's address stands for its vocabulary: entries keep their engine alive, so that it is not given out again.
 type Key = (usize, Constraint, Policy);
+
+/// Uses of the cache between measurements of what its entries hold.
+const MEASURE_EVERY: u64 = 64;
 
 #[derive(Default)]
 struct Kept {
@@ -82,21 +87,23 @@ impl Programs {
             return Err(Failure::new(FailureKind::Constraint, message).coded("constraint_too_large"));
         }
         let key = (Arc::as_ptr(engine) as usize, constraint.clone(), policy);
-        let found = self.lock().find(&key);
-        let pair = match found {
-            Some(pair) => pair,
+        let found = self.lock().find(&key, self.most_memory);
+        match found {
+            Some(pair) => Ok(pair),
             None => {
                 let pair = self.compile(engine.clone(), constraint.clone(), policy).await?;
-                self.lock().keep(key, pair.clone(), self.most, self.most_bytes);
-                pair
+                let mut kept = self.lock();
+                kept.keep(key, pair.clone(), self.most, self.most_bytes);
+                kept.shrink(self.most_memory);
+                Ok(pair)
             }
-        };
-        self.lock().shrink(self.most_memory);
-        Ok(pair)
+        }
     }
 
     async fn compile(&self, engine: Arc<Engine>, constraint: Constraint, policy: Policy) -> Result<Pair, Failure> {
         let compiling = self.compiling.clone();
+        // Only texts of which no vocabulary is known come from elsewhere.
+        let foreign = self.bytes.get().is_some_and(|bytes| Arc::ptr_eq(bytes, &engine));
         let mut constraint = constraint;
         if let Constraint::JsonSchema(schema) = &mut constraint {
             schema.documents = schema.documents.or(&self.documents);
@@ -110,9 +117,10 @@ impl Programs {
                 } else {
                     engine.compile(&constraint, policy.lenient())?
                 };
+                let second = foreign.then(|| Second::of(&constraint)).flatten().map(Arc::new);
                 // Given back when the work ends, not when its caller loses patience.
                 drop(permit);
-                Ok(Pair { masking, judging, digest: digest(&constraint) })
+                Ok(Pair { masking, judging, second, digest: digest(&constraint) })
             };
             tokio::task::spawn_blocking(compile).await
         };
@@ -140,8 +148,11 @@ impl Programs {
 }
 
 impl Kept {
-    fn find(&mut self, key: &Key) -> Option<Pair> {
+    fn find(&mut self, key: &Key, most_memory: usize) -> Option<Pair> {
         self.clock += 1;
+        if self.clock.is_multiple_of(MEASURE_EVERY) {
+            self.shrink(most_memory);
+        }
         let (pair, used) = self.entries.get_mut(key)?;
         *used = self.clock;
         Some(pair.clone())
@@ -158,7 +169,7 @@ impl Kept {
     }
 
     /// Drops constraints until what was found out about the others takes at most so much memory. It grows while they
-    /// are used, so it is asked again each time.
+    /// are used, so it is asked again now and then.
     fn shrink(&mut self, most: usize) {
         let held = |(pair, _): &(Pair, u64)| pair.masking.bytes() + pair.judging.bytes();
         while self.entries.len() > 1 && self.entries.values().map(held).sum::<usize>() > most && self.drop_oldest() {}

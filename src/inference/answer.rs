@@ -1,5 +1,7 @@
 //! What the caller is told: the answer as it comes, and the receipt that says how it was obtained.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{CallPiece, Failure, FinishReason, Times, TokenLogprob, Usage};
@@ -68,6 +70,24 @@ impl Verdict {
     }
 }
 
+/// What a second validator, which shares no code with the first, said of an answer that was not masked. An answer that it
+/// objects to is withheld.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CrossCheck {
+    Agreed,
+    /// It was not asked, for this reason.
+    Skipped(Arc<str>),
+}
+
+impl Serialize for CrossCheck {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Agreed => serializer.serialize_str("agreed"),
+            Self::Skipped(reason) => serializer.collect_str(&format_args!("skipped ({reason})")),
+        }
+    }
+}
+
 /// One try at an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attempt {
@@ -109,6 +129,9 @@ pub struct Receipt {
     pub attempts: Vec<Attempt>,
     pub edits: Vec<Edit>,
     pub verdict: Verdict,
+    /// Left out where there is nothing to check a second time: masked and free answers, and those that were cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_check: Option<CrossCheck>,
     /// Money over all attempts, where prices are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,

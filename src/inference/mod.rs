@@ -7,7 +7,7 @@ mod answer;
 mod failure;
 mod tools;
 
-pub use answer::{Attempt, Edit, Method, Receipt, Update, Verdict};
+pub use answer::{Attempt, CrossCheck, Edit, Method, Receipt, Update, Verdict};
 pub use failure::{Failure, FailureKind};
 pub use tools::{CallPiece, Tool, ToolCall, ToolChoice, Tools};
 

@@ -50,6 +50,11 @@ impl Documents {
         Self(Arc::new(texts))
     }
 
+    /// URIs and texts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(uri, text)| (&**uri, &**text))
+    }
+
     /// Bytes of all texts.
     pub fn size(&self) -> usize {
         self.0.values().map(|text| text.len()).sum()

@@ -273,7 +273,10 @@ fn looks_like_a_constraint(name: &str) -> bool {
     if FIELDS.iter().any(|(known, _)| *known == name) || HINTS.contains(&name) {
         return false;
     }
-    let near = |known: &str| known.len() >= 5 && distance(name, known) <= known.len() / 6 + 1;
+    let near = |known: &str| {
+        let most = known.len() / 6 + 1;
+        known.len() >= 5 && name.len().abs_diff(known.len()) <= most && distance(name, known) <= most
+    };
     name.starts_with("guided_")
         || PARTS.iter().any(|part| name.contains(part))
         || OTHER_FORMS.iter().any(|(form, _)| *form == name)

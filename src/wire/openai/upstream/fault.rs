@@ -89,6 +89,8 @@ pub fn failure_of(status: u16, body: &[u8], retry_after: Option<Duration>, const
         429 => FailureKind::RateLimited,
         400 | 413 | 422 if is_context => FailureKind::ContextLength,
         413 => FailureKind::ContextLength,
+        // Another server of this kind, which has given up.
+        422 if code == NOT_MET => FailureKind::ConstraintNotMet,
         400 | 422 if constrained && SCHEMA_WORDS.iter().any(|word| message.contains(word) || code.contains(word)) => {
             FailureKind::SchemaRefused
         }
@@ -113,6 +115,9 @@ pub fn failure_of(status: u16, body: &[u8], retry_after: Option<Duration>, const
     }
 }
 
+/// What a server of this kind says where no attempt satisfied the constraint.
+const NOT_MET: &str = "constraint_not_met";
+
 /// The failure behind an error within a stream, or within an answer whose status says that all is well.
 pub fn fault(error: &RawValue, constrained: bool) -> Failure {
     #[derive(Deserialize)]
@@ -135,6 +140,7 @@ pub fn fault(error: &RawValue, constrained: bool) -> Failure {
     let word = kind.as_deref().unwrap_or(&words.code).to_lowercase();
     let status = match (&*word, words.status) {
         (_, Some(status)) => status,
+        (NOT_MET, _) => 422,
         (word, _) if word.contains("rate_limit") || word.contains("throttl") || word.contains("exhausted") => 429,
         (word, _) if word.contains("overloaded") || word.contains("unavailable") => 503,
         (word, _) if word.contains("timeout") || word.contains("deadline") => 504,
@@ -200,6 +206,13 @@ mod tests {
                 false,
                 BadRequest,
                 "listed",
+            ),
+            (
+                422,
+                r#"{"error":{"message":"none of 3 attempts","code":"constraint_not_met"},"espalier":{}}"#,
+                true,
+                ConstraintNotMet,
+                "none of 3",
             ),
             (500, r#"{"error":"text"}"#, false, Upstream, "text"),
             (502, "", false, Upstream, "502"),
