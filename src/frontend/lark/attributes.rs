@@ -108,7 +108,10 @@ fn integer(parser: &mut Parser, max: u64) -> Parsed<u64> {
         Some(hex) => u64::from_str_radix(hex, 16),
         None => number.parse(),
     };
-    value.ok().filter(|value| *value <= max).ok_or_else(|| invalid(place, format!("a whole number up to {max} is wanted")))
+    value
+        .ok()
+        .filter(|value| *value <= max)
+        .ok_or_else(|| invalid(place, format!("a whole number up to {max} is wanted")))
 }
 
 /// `_` for all, or `[from:to]`.

@@ -54,7 +54,10 @@ impl Modules {
                 Statement::Define(definition) => {
                     if self.has(number, &definition.name) {
                         let message = format!("\"{}\" is defined a second time", definition.name);
-                        return Err(hinted(invalid(definition.place, message), "put its alternatives together with \"|\""));
+                        return Err(hinted(
+                            invalid(definition.place, message),
+                            "put its alternatives together with \"|\"",
+                        ));
                     }
                     self.0[number].definitions.insert(definition.name.clone(), definition.clone());
                 }
@@ -230,10 +233,6 @@ impl Modules {
         };
         if within && (called || !is_terminal(&definition.name)) {
             return Err(invalid(place, format!("\"{name}\" is a rule, and rules cannot be used in terminals")));
-        }
-        if !called && !definition.parameters.is_empty() {
-            let message = format!("\"{name}\" is a template: it needs {} arguments", definition.parameters.len());
-            return Err(invalid(place, message));
         }
         Ok(())
     }

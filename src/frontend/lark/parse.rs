@@ -255,7 +255,10 @@ impl Parser {
         let attributes_at = self.place();
         let attributes = if self.is("[") { attributes::read(self)? } else { Default::default() };
         if is_terminal(&name) && (takes_number || !parameters.is_empty() || attributes_at != self.place()) {
-            return Err(invalid(attributes_at, format!("the terminal \"{name}\" can have no attributes or parameters")));
+            return Err(invalid(
+                attributes_at,
+                format!("the terminal \"{name}\" can have no attributes or parameters"),
+            ));
         }
         if takes_number && (attributes.lazy || attributes.stop.is_some() || attributes.suffix.is_some()) {
             let message = "a rule with a number cannot be lazy or have a stop or suffix";
@@ -400,7 +403,11 @@ impl Parser {
             }
             Kind::Text { text, ignore_case } => {
                 self.next();
-                if self.eat("..") { self.range(place, &text, ignore_case) } else { Ok(Atom::Text { text, ignore_case }) }
+                if self.eat("..") {
+                    self.range(place, &text, ignore_case)
+                } else {
+                    Ok(Atom::Text { text, ignore_case })
+                }
             }
             Kind::Regex { pattern, flags } => {
                 self.next();

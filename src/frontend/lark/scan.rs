@@ -7,8 +7,14 @@ use super::{Parsed, Place, invalid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     Name(Box<str>),
-    Text { text: Box<str>, ignore_case: bool },
-    Regex { pattern: Box<str>, flags: Box<str> },
+    Text {
+        text: Box<str>,
+        ignore_case: bool,
+    },
+    Regex {
+        pattern: Box<str>,
+        flags: Box<str>,
+    },
     Number(Box<str>),
     /// What stands between `<` and `>`.
     Special(Box<str>),

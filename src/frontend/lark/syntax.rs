@@ -78,11 +78,23 @@ pub struct Term {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Atom {
-    Name { name: Box<str>, number: Option<parametric::Number> },
-    Call { name: Box<str>, arguments: Vec<Term> },
-    Text { text: Box<str>, ignore_case: bool },
+    Name {
+        name: Box<str>,
+        number: Option<parametric::Number>,
+    },
+    Call {
+        name: Box<str>,
+        arguments: Vec<Term>,
+    },
+    Text {
+        text: Box<str>,
+        ignore_case: bool,
+    },
     Range(char, char),
-    Regex { pattern: Box<str>, flags: Box<str> },
+    Regex {
+        pattern: Box<str>,
+        flags: Box<str>,
+    },
     Token(TokenClass),
     Grammar(Box<str>),
     Json(Box<str>),

@@ -186,7 +186,10 @@ fn literal(place: Place, atom: &Atom) -> Parsed<Regex> {
 /// An expression between slashes.
 fn pattern_of(place: Place, pattern: &str, flags: &str) -> Parsed<Regex> {
     if flags.contains('l') {
-        return Err(unsupported(place, "the flag \"l\" of a regular expression is not supported: it asks for a locale"));
+        return Err(unsupported(
+            place,
+            "the flag \"l\" of a regular expression is not supported: it asks for a locale",
+        ));
     }
     let flags: FxHashSet<char> = flags.chars().collect();
     let mut flags: Vec<char> = flags.into_iter().collect();
