@@ -83,9 +83,9 @@ fn rules() -> Vec<Case> {
         case("100 rules that may be nothing", nullable(100).collect(), "a".repeat(60), true),
         case("20,000 rules with names", wide.chain(names).collect(), "name7name77name777", true),
         case(
-            "100,000 deep",
+            "30,000 deep",
             vec![alt([seq([Expr::text("("), rule(0), Expr::text(")")]), a()])],
-            [vec![b'('; 100_000], vec![b'a'], vec![b')'; 100_000]].concat(),
+            [vec![b'('; 30_000], vec![b'a'], vec![b')'; 30_000]].concat(),
             true,
         ),
         case("s: a s a | a", vec![alt([seq([a(), rule(0), a()]), a()])], "a".repeat(1_001), true),

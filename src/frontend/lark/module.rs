@@ -234,10 +234,6 @@ impl Modules {
         if within && (called || !is_terminal(&definition.name)) {
             return Err(invalid(place, format!("\"{name}\" is a rule, and rules cannot be used in terminals")));
         }
-        if !called && !definition.parameters.is_empty() {
-            let message = format!("\"{name}\" is a template: it needs {} arguments", definition.parameters.len());
-            return Err(invalid(place, message));
-        }
         Ok(())
     }
 

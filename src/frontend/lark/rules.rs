@@ -293,6 +293,10 @@ impl Maker {
             let refusal = invalid(place, format!("there is no rule \"{name}\""));
             return Err(self.modules.suggested(refusal, around.module, name));
         };
+        if !definition.parameters.is_empty() {
+            let message = format!("\"{name}\" is a template: it needs {} arguments", definition.parameters.len());
+            return Err(invalid(place, message));
+        }
         match (definition.takes_number, number) {
             (false, None) => Ok(None),
             (true, None) => Err(invalid(place, format!("the rule \"{name}\" is called without its number"))),

@@ -1,1 +1,178 @@
+//! Grammars against texts, and what is refused, with its place.
+
 use super::*;
+use crate::{
+    automaton::Recognizer,
+    budget::Limits,
+    frontend::{Blueprint, Constraint, Policy},
+};
+
+/// How much of the text is taken, and whether it is an answer.
+fn judge(source: &str, text: &str) -> (usize, bool) {
+    let grammar = read(source, START).unwrap_or_else(|why| panic!("{source}: {why}"));
+    let constraint = Constraint::Built(std::sync::Arc::new(grammar));
+    let (_, mut automaton) = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default())
+        .unwrap_or_else(|why| panic!("{source}: {why}"));
+    let mut state = automaton.start();
+    for (at, byte) in text.bytes().enumerate() {
+        match automaton.step(state, byte) {
+            Some(next) => state = next,
+            None => return (at, false),
+        }
+    }
+    (text.len(), automaton.accepts(state))
+}
+
+fn check(source: &str, yes: &[&str], no: &[&str]) {
+    for text in yes {
+        assert!(judge(source, text).1, "{text:?} should be of\n{source}");
+    }
+    for text in no {
+        assert!(!judge(source, text).1, "{text:?} should not be of\n{source}");
+    }
+}
+
+fn refused(source: &str, place: Place) -> Diagnostic {
+    let why = read(source, START).err().unwrap_or_else(|| panic!("{source} should be refused"));
+    assert_eq!(why.position, Some(place), "{source}: {why}");
+    why
+}
+
+#[test]
+fn rules_repeats_and_aliases() {
+    check("start: (\"a\" | \"b\") [\"c\"] -> x\n", &["a", "bc"], &["", "abc"]);
+    check("!start: item~2..3\n?item: \"x\"\n | \"(\" item \")\"\n", &["xx", "x(x)((x))"], &["x", "xxxx"]);
+    check("start: \"a\"{2,} \"b\"{,1} \"c\"{1}", &["aac", "aaabc"], &["ac", "aabbc"]);
+    check("start: /[0-9]+/.. \"x\"".replace(".. ", " ").as_str(), &["1x"], &["x"]);
+    check("start: e\ne: e \"+\" e | /[0-9]/\n", &["1", "1+2+3"], &["1+"]);
+}
+
+#[test]
+fn texts_ranges_and_regexes() {
+    check(r#"start: "\x41\u00e4\U0001F600\"" "Yes"i "a".."c""#, &["Aä😀\"yESb"], &["Aä😀\"yesd"]);
+    check("start: /a.b/s / c # d\n e/x /k/i", &["a\nbceK"], &["acbc eK"]);
+    check("start: STRING\nSTRING: /\"[^\"]*\"/ /(?!x)[a-z]/", &["\"\"y"], &["\"\"x"]);
+    // What stands before a piece counts, not what stands before it in its own slashes.
+    check(
+        r#"start: T
+T: "\"" /.*?/ /(?<!\\)(\\\\)*?/ "\"""#,
+        &["\"a\"", "\"a\\\\\"", "\"a\\\"b\""],
+        &["\"a\\\""],
+    );
+}
+
+#[test]
+fn terminals_with_and_and_not() {
+    check("start: ST\nST: /[ab]+/ | /[cd]+/ & /[def]+/", &["ab", "dd"], &["c", "e"]);
+    check("start: L\nL: /[a-z\\n]*/ & ~/(?s:.*)\\n\\n(?s:.*)/", &["a\nb"], &["a\n\nb"]);
+    check("start: \"x\" | N\nN: ~(\"a\" | \"b\") & /[a-c]{1,2}/", &["c", "ab"], &["a", "b"]);
+}
+
+#[test]
+fn what_is_ignored() {
+    let source = "%import common.WS\n%ignore WS\nstart: \"a\" B? \"c\"\nB: \"b\"+";
+    check(source, &["ac", "a b c", "abb c"], &[" ac", "ac ", "ab b c"]);
+    check("%ignore \" \"\nstart: \"a\" /b*/", &["a", "a b"], &["a ", " a"]);
+    check("%llguidance {\"allow_initial_skip\": true}\n%ignore \"b\"\nstart: \"a\"*", &["bbabba"], &["ab"]);
+    check("%llguidance {\"skip_repetition\": \"once\"}\n%ignore / {1,2}/\nstart: \"a\" \"b\"", &["a  b"], &["a   b"]);
+    check("start: \"[\" %lark {\n %ignore \" \"\n start: \"a\" \"b\"\n} \"]\"", &["[a b]"], &["[ab ]"]);
+}
+
+#[test]
+fn lazy_stop_and_suffix() {
+    check("start: \"<\" r \">\"\nr[lazy]: /[a-z]+/", &["<a>"], &["<ab>"]);
+    check("start: r \"z\"\nr[suffix=\"b\", capture=\"x\"]: /[a-z]*/", &["aabz"], &["abbz", "az"]);
+    // The stop is no part of the answer.
+    check("start: r \"z\"\nr[stop=\"b\"]: /[a-z]*/", &["aaz", "z", "yzz"], &["abz"]);
+    check("start: r\nr[stop=END]: /(.|\\n)*/\nEND: \"!!\" | \"?\"+", &["a!b", ""], &["a!!", "a?"]);
+    check("start: r \"x\"\nr[stop=\"\"]: /[0-9]+/", &["12x"], &["x"]);
+    assert_eq!(refused("start: r\nr[max_tokens=3]: /a/", (2, 3)).kind, DiagnosticKind::Unsupported);
+    refused("start: r\nr[lazy, lazy]: /a/", (2, 9));
+    refused("start: r\nr[budget=3]: /a/", (2, 3));
+}
+
+#[test]
+fn templates_and_imports() {
+    let list = "start: \"[\" sep{NUMBER, \",\"} \"]\"\nsep{item, delim}: item (delim item)*\nNUMBER: /\\d+/";
+    check(list, &["[1,2,3]"], &["[]", "[1,]"]);
+    check("start: a{b}\na{t}: t{\"x\"}\nb{x}: x x", &["xx"], &["x"]);
+    check(
+        "%import common (INT, FLOAT)\n%import common.CNAME -> N\nstart: INT \":\" FLOAT \":\" N",
+        &["1:.5e3:_a"],
+        &["1:2:a"],
+    );
+    check("%import common.FLOAT\n%import common.INT\n%override INT: /[01]+/\nstart: FLOAT", &["1.0"], &["2.0"]);
+    check("%import common.INT\n%extend INT: \"x\"\nstart: INT", &["12", "x"], &["y"]);
+    check("%import python (NAME, STRING)\nstart: NAME \"=\" STRING", &["é_1=rb'a\\'b'"], &["1=''", "a='\n'"]);
+    assert_eq!(refused("start: a{\"x\"}\na{t}: t a{a{t}}", (2, 8)).kind, DiagnosticKind::Invalid);
+    assert_eq!(refused("start: a{\"x\"}\na{t}: t | a{b{t}}\nb{t}: t", (2, 11)).kind, DiagnosticKind::TooLarge);
+    refused("%import common.BLAH\nstart: BLAH", (1, 9));
+    refused("%import .other.x\nstart: x", (1, 9));
+}
+
+#[test]
+fn rules_with_a_number() {
+    let permutation = "start: p::0x0\np::_: \"\" %if is_ones([0:2])\n | \"a\" p::set_bit(0) %if bit_clear(0)\n \
+                       | \"b\" p::set_bit(1) %if not(bit_set(1))";
+    check(permutation, &["ab", "ba"], &["a", "aa", ""]);
+    check("start: a::0\na::_: \"x\" a::incr(_) %if lt(_, 3)\n | \"\"", &["", "xxx"], &["xxxx"]);
+    refused("start: foo\nfoo:: \"a\"", (2, 7));
+    refused("start: foo::1\nfoo: \"a\"", (1, 8));
+    refused("start: foo::1\nfoo::_: \"a\"", (2, 1));
+    let endless = "start: a::0\na::_: \"x\" a::incr(_) | \"\"";
+    assert_eq!(refused(endless, (2, 11)).kind, DiagnosticKind::TooLarge);
+}
+
+#[test]
+fn embedded_values() {
+    check("start: \"J\" %json {\"type\": \"array\"} \"E\"", &["J[1, 2]E"], &["J{}E"]);
+    let words = "start: \"A\" %regex {\"substring_words\": \"foo bar. baz\"} \"B\"";
+    check(words, &["AB", "AfooB", "Abar. B", "A bazB"], &["AfoB", "Afoo.B"]);
+    check(
+        "start: S\nS: \"A\" %regex {\"substring_chunks\": [\"ab\", \"\", \"c\"]}",
+        &["A", "Aabc", "Ac"],
+        &["Aa", "Acab"],
+    );
+    refused("start: %regex {\"substring_words\": true}", (1, 15));
+    refused("start: %json []", (1, 14));
+    refused("start: A\nA: %json {}", (2, 4));
+    refused("start: <[100-200-300]>", (1, 8));
+    refused("start: <[^*]>", (1, 8));
+}
+
+#[test]
+fn refusals_have_places_and_hints() {
+    let why = refused("start: itm\nitem: \"a\"", (1, 8));
+    assert_eq!(why.hint.as_deref(), Some("did you mean \"item\"?"));
+    refused("start: \"a\"\nstart: \"b\"", (2, 1));
+    refused("start: A\nA: \"b\" B\nB: A", (3, 4));
+    refused("start: A & B\nA: \"a\"\nB: \"b\"", (1, 8));
+    refused("item: \"a\"", (1, 1));
+    refused("start: (\"a\"", (1, 12));
+    refused("start: \"open\n", (1, 8));
+    refused("start: / \"a\"\n", (1, 8));
+    refused("start: \"a\"{3,2}", (1, 11));
+    refused("start: \"a\"{-1,}", (1, 12));
+    refused("start: \"z\"..\"a\"", (1, 8));
+    refused("start: /a(/", (1, 8));
+    refused("start: A\nA: b\nb: \"x\"", (2, 4));
+    refused("%ignore B\nstart: \"a\"", (1, 9));
+    refused("%declare T\nstart: T", (1, 1));
+    refused("start: Foo", (1, 8));
+    refused("start: \"\\xZZ\"", (1, 9));
+}
+
+#[test]
+fn large_and_deep_grammars() {
+    let deep = format!("start: {}\"a\"{}", "(".repeat(50_000), ")".repeat(50_000));
+    assert_eq!(read(&deep, START).expect_err("it is too deep").kind, DiagnosticKind::TooLarge);
+    let chain: String = (0..50_000).map(|at| format!("T{at}: \"x\" T{}\n", at + 1)).collect();
+    let chain = format!("start: T0\n{chain}T50000: \"x\"\n");
+    assert_eq!(read(&chain, START).expect_err("it is too deep").kind, DiagnosticKind::TooLarge);
+    let doubled: String = (0..60).map(|at| format!("T{at}: T{0} T{0}\n", at + 1)).collect();
+    let doubled = format!("start: T0\n{doubled}T60: \"x\"\n");
+    assert!(read(&doubled, START).is_err());
+    let many: String = (0..100_000).map(|at| format!("r{at}: \"x\" r{} | \"y\"\n", at + 1)).collect();
+    let many = format!("start: r0\n{many}r100000: \"z\"\n");
+    assert_eq!(read(&many, START).expect("it is only long").rules().len(), 100_002);
+}
