@@ -218,7 +218,7 @@ impl Reading {
             }
             "$id" | "$anchor" | "$dynamicAnchor" => self.elsewhere = true,
             // The crate divides doubles.
-            "multipleOf" if !value.as_u64().is_some_and(|number| number < 1 << 53) => {
+            "multipleOf" if value.as_u64().is_none_or(|number| number >= 1 << 53) => {
                 return Err("multipleOf is no small integer, and the crate divides doubles".into());
             }
             _ => {}

@@ -3,6 +3,7 @@
 #[cfg(feature = "providers")]
 mod cloud;
 mod formats;
+mod grammars;
 mod home;
 mod masks;
 mod references;
