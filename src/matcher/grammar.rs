@@ -211,6 +211,12 @@ impl Pieces {
     }
 
     fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, trie: TrieId) -> Arc<Leaf> {
+        // Tokens are short: most of a long repeat is alike to them.
+        let longest = match trie {
+            WHOLE => tokens.vocabulary.trie().max_depth(),
+            _ => self.tries[trie as usize - 1].max_depth(),
+        };
+        let place = chart.within(place, u32::try_from(longest).unwrap_or(u32::MAX));
         if let Some(leaf) = self.leaves.get(&(place, trie)) {
             return leaf.clone();
         }
@@ -430,6 +436,29 @@ mod tests {
         }
         assert!(matcher.is_accepting());
         assert_eq!(matcher.mask().single(), Some(count - 2), "the end and nothing else");
+    }
+
+    #[test]
+    fn counts_beyond_the_tokens_are_counted_all_the_same() {
+        let engine = engine();
+        for pattern in ["[ab]{3,9}c?", "(?:ab?){0,14}", "(?:a|bb){7}c{1,8}", "(?:[ab]{2,20}c){1,3}"] {
+            let written = crate::frontend::Written::new(
+                crate::frontend::Notation::Regex(crate::frontend::Dialect::Rust),
+                pattern,
+            );
+            let program = engine.compile(&Constraint::Written(written), Policy::default()).expect("it has texts");
+            for stride in [1_usize, 3, 7] {
+                let mut matcher = program.matcher();
+                for turn in 0..30 {
+                    check(&mut matcher);
+                    let allowed: Vec<TokenId> = matcher.mask().iter().collect();
+                    matcher.accept(allowed[turn * stride % allowed.len()]).expect("the mask allows it");
+                    if matcher.is_finished() {
+                        break;
+                    }
+                }
+            }
+        }
     }
 
     /// JSON values and patterns within a grammar, with tokens that cross their ends.

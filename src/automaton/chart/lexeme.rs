@@ -69,6 +69,8 @@ pub struct Lexemes {
     rows: Vec<Box<[u32]>>,
     alive: FxHashMap<Rx, bool>,
     shortest: FxHashMap<Rx, Box<[u8]>>,
+    /// By what [`Lexemes::within`] was asked.
+    alike: FxHashMap<(Rx, u32), Rx>,
     soft: bool,
     budget: Budget,
     bytes: usize,
@@ -85,6 +87,7 @@ impl Lexemes {
             rows: Vec::new(),
             alive: FxHashMap::default(),
             shortest: FxHashMap::default(),
+            alike: FxHashMap::default(),
             soft: false,
             budget,
             bytes: 0,
@@ -288,6 +291,41 @@ impl Lexemes {
         }
         ways.push(self.derivative(rx, class));
         self.alt(ways)
+    }
+
+    /// An expression that goes along with the same texts of up to `most` bytes, and may end behind the same ones: counts
+    /// beyond that are all alike. So what is found out about short texts serves for most of a long repeat.
+    pub fn within(&mut self, rx: Rx, most: u32) -> Rx {
+        // Whether an intersection or a complement goes on may hang on what comes later.
+        if !self.facts[rx as usize].plain {
+            return rx;
+        }
+        if let Some(known) = self.alike.get(&(rx, most)) {
+            return *known;
+        }
+        let alike = match self.nodes[rx as usize].clone() {
+            Node::Concat(..) => {
+                let (mut parts, mut at) = (Vec::new(), rx);
+                while let Node::Concat(first, rest) = self.nodes[at as usize] {
+                    parts.push(first);
+                    at = rest;
+                }
+                let last = self.within(at, most);
+                let parts: Vec<Rx> = parts.into_iter().map(|part| self.within(part, most)).collect();
+                parts.into_iter().rev().fold(last, |rest, part| self.concat(part, rest))
+            }
+            Node::Alt(parts) => {
+                let parts = parts.iter().map(|part| self.within(*part, most)).collect();
+                self.alt(parts)
+            }
+            Node::Repeat(body, min, max) => {
+                let body = self.within(body, most);
+                self.repeat(body, min.min(most.saturating_add(1)), max.filter(|max| *max <= most))
+            }
+            _ => rx,
+        };
+        self.alike.insert((rx, most), alike);
+        alike
     }
 
     /// Whether anything matches.

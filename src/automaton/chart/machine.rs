@@ -419,6 +419,14 @@ impl Chart {
         }
     }
 
+    /// A place that goes along with the same texts of up to so many bytes.
+    pub fn within(&mut self, place: Place, most: u32) -> Place {
+        match place.reading() {
+            Reading::Lexeme(rx) => Place(self.lexemes.within(rx, most)),
+            _ => place,
+        }
+    }
+
     /// What was read may be all of the lexeme or the value.
     pub fn is_through(&mut self, place: Place) -> bool {
         match place.reading() {

@@ -104,7 +104,7 @@ fn templates_and_imports() {
     check("%import common.FLOAT\n%import common.INT\n%override INT: /[01]+/\nstart: FLOAT", &["1.0"], &["2.0"]);
     check("%import common.INT\n%extend INT: \"x\"\nstart: INT", &["12", "x"], &["y"]);
     check("%import python (NAME, STRING)\nstart: NAME \"=\" STRING", &["é_1=rb'a\\'b'"], &["1=''", "a='\n'"]);
-    assert_eq!(refused("start: a{\"x\"}\na{t}: t a{a{t}}", (2, 8)).kind, DiagnosticKind::Invalid);
+    assert_eq!(refused("start: a{\"x\"}\na{t}: t a{a{t}}", (2, 9)).kind, DiagnosticKind::TooLarge);
     assert_eq!(refused("start: a{\"x\"}\na{t}: t | a{b{t}}\nb{t}: t", (2, 11)).kind, DiagnosticKind::TooLarge);
     refused("%import common.BLAH\nstart: BLAH", (1, 9));
     refused("%import .other.x\nstart: x", (1, 9));
