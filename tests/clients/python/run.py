@@ -258,6 +258,22 @@ def test_names_that_other_servers_use(client, model):
         jsonschema.validate(json.loads(answer.choices[0].message.content), PERSON)
 
 
+def test_answers_that_are_not_json(client, model):
+    lark = 'start: "To sum up: " WORD (", " WORD)~1..3 "."\nWORD: /[a-z]{2,9}/'
+    gbnf = 'root ::= ("yes" | "no") " because " [a-z ]{3,30} "."'
+    for form, pattern in (
+        ({"type": "regex", "regex": "[A-Z][a-z]{2,10} [0-9]{4}"}, "[A-Z][a-z]{2,10} [0-9]{4}"),
+        ({"type": "choice", "choice": ["red", "green", "dark blue"]}, "red|green|dark blue"),
+        ({"type": "grammar", "syntax": "lark", "grammar": lark}, r"To sum up: [a-z]{2,9}(, [a-z]{2,9}){1,3}\."),
+        ({"type": "grammar", "syntax": "gbnf", "grammar": gbnf}, r"(yes|no) because [a-z ]{3,30}\."),
+        ({"type": "where", "where": "len(X) < 40 and STOPS_AT(X, '.')"}, r"[^.]{0,38}\."),
+    ):
+        answer = client.chat.completions.create(
+            model=model, messages=ASK, max_tokens=80, extra_body={"response_format": form}).choices[0]
+        text = answer.message.content
+        assert answer.finish_reason == "stop" and re.fullmatch(pattern, text, re.DOTALL), (form, text)
+
+
 def test_indented_text_is_as_python_writes_it(client, model):
     schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "tags": {
         "type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 1, "maxItems": 3}, "empty": {"const": []}},
@@ -287,7 +303,7 @@ def bad(client, model, code=None, param=None, **request):
 
 
 def test_an_unsupported_constraint_is_named(client, model):
-    for form in ({"type": "grammar", "syntax": "lark", "grammar": "start: \"a\""}, {"type": "no-such-form"}):
+    for form in ({"type": "types", "language": "go", "source": "", "root": "A"}, {"type": "no-such-form"}):
         assert form["type"] in bad(client, model, response_format=form)
 
 
