@@ -28,21 +28,9 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
+from serve import CUSTOMER as SCHEMA  # noqa: E402
 from served import binary, free_port  # noqa: E402
 
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 30},
-        "email": {"type": "string", "minLength": 3, "maxLength": 40},
-        "age": {"type": "integer", "minimum": 18, "maximum": 99},
-        "plan": {"enum": ["free", "basic", "premium"]},
-        "active": {"type": "boolean"},
-        "tags": {"type": "array", "items": {"type": "string", "maxLength": 12}, "maxItems": 3},
-    },
-    "required": ["name", "email", "age", "plan", "active", "tags"],
-    "additionalProperties": False,
-}
 ANSWER = json.dumps(
     {"name": "Ada Lovelace", "email": "ada@example.org", "age": 36, "plan": "premium", "active": True, "tags": ["maths", "poetry"]}
 )

@@ -13,6 +13,8 @@
 //!   caches that hold what the document itself has put there; the median of three runs, each with a new compile. The
 //!   last columns are a second document of the same kind with the same compiled grammar.
 
+mod tokens;
+
 use std::{hint::black_box, path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -22,6 +24,7 @@ use espalier::{
     vocab::{TokenId, TokenizerOptions, Vocabulary},
 };
 use llguidance::{ParserFactory, api::TopLevelGrammar, earley::SlicedBiasComputer};
+use tokens::cut;
 use toktrie_hf_tokenizers::ByteTokenizer;
 
 struct Case {
@@ -225,31 +228,6 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut plain = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut plain)?;
     Ok(plain)
-}
-
-/// The longest tokens, one after the other.
-fn cut(vocabulary: &Vocabulary, text: &[u8]) -> anyhow::Result<Vec<TokenId>> {
-    let trie = vocabulary.trie();
-    let (mut tokens, mut at) = (Vec::new(), 0);
-    while at < text.len() {
-        let (mut node, mut longest, mut behind) = (trie.root(text[at]), None, at);
-        while let Some(here) = node {
-            behind += 1;
-            if let Some(token) = trie.tokens_at(here).first() {
-                longest = Some((*token, behind));
-            }
-            let Some(byte) = text.get(behind) else { break };
-            let (mut child, end) = (here + 1, trie.nodes()[here as usize].next);
-            while child < end && trie.nodes()[child as usize].byte != *byte {
-                child = trie.nodes()[child as usize].next;
-            }
-            node = (child < end).then_some(child);
-        }
-        let (token, behind) = longest.context("a byte that no token has")?;
-        tokens.push(token);
-        at = behind;
-    }
-    Ok(tokens)
 }
 
 /// Numbers that look random and are the same each time.

@@ -8,6 +8,8 @@
 //! customers, of 1 kB to 1 MB, cut into the longest tokens that fit. What is measured is the mask and the commit of each
 //! token, the least of three fresh answers per token, one program for all; the first answer finds the caches empty.
 
+mod tokens;
+
 use std::{path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
@@ -16,6 +18,7 @@ use espalier::{
     matcher::{Engine, Program},
     vocab::{TokenId, TokenizerOptions, Vocabulary},
 };
+use tokens::cut;
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const SCHEMA: &str = r#"{"type": "array", "items": {"type": "object", "properties": {
@@ -89,31 +92,6 @@ fn run(program: &Arc<Program>, tokens: &[TokenId]) -> anyhow::Result<Vec<f64>> {
         bail!("a valid document is not accepted");
     }
     Ok(times)
-}
-
-/// The longest tokens, one after the other.
-fn cut(vocabulary: &Vocabulary, text: &[u8]) -> anyhow::Result<Vec<TokenId>> {
-    let trie = vocabulary.trie();
-    let (mut tokens, mut at) = (Vec::new(), 0);
-    while at < text.len() {
-        let (mut node, mut longest, mut behind) = (trie.root(text[at]), None, at);
-        while let Some(here) = node {
-            behind += 1;
-            if let Some(token) = trie.tokens_at(here).first() {
-                longest = Some((*token, behind));
-            }
-            let Some(byte) = text.get(behind) else { break };
-            let (mut child, end) = (here + 1, trie.nodes()[here as usize].next);
-            while child < end && trie.nodes()[child as usize].byte != *byte {
-                child = trie.nodes()[child as usize].next;
-            }
-            node = (child < end).then_some(child);
-        }
-        let (token, behind) = longest.context("a byte that no token has")?;
-        tokens.push(token);
-        at = behind;
-    }
-    Ok(tokens)
 }
 
 /// A valid document of about so many bytes.

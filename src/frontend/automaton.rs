@@ -175,33 +175,19 @@ impl JsonSource {
 /// The texts that a pattern matches, which begins with `^` and ends with `$`.
 fn language(pattern: &str, strings: &StringCache) -> Result<Arc<StringLanguage>, Diagnostic> {
     let atom = StringAtom::Pattern(pattern.into());
-    let language = strings.language(&Expr::Atom(atom), &[]).map_err(|error| Diagnostic {
-        kind: DiagnosticKind::TooLarge,
-        message: format!("the regular expression cannot be enforced: {}", error.message),
-        pointer: None,
-        position: None,
-        hint: None,
+    let language = strings.language(&Expr::Atom(atom), &[]).map_err(|error| {
+        let message = format!("the regular expression cannot be enforced: {}", error.message);
+        Diagnostic::new(DiagnosticKind::TooLarge, message)
     })?;
     if language.lock().start().is_none() {
-        return Err(Diagnostic {
-            kind: DiagnosticKind::Unsatisfiable,
-            message: "the regular expression matches no text".into(),
-            pointer: None,
-            position: None,
-            hint: None,
-        });
+        return Err(Diagnostic::new(DiagnosticKind::Unsatisfiable, "the regular expression matches no text"));
     }
     Ok(language)
 }
 
 fn grammar_too_large(overrun: &Overrun) -> Diagnostic {
-    Diagnostic {
-        kind: DiagnosticKind::TooLarge,
-        message: format!("the grammar cannot be enforced within its limits: {overrun}"),
-        pointer: None,
-        position: None,
-        hint: None,
-    }
+    let message = format!("the grammar cannot be enforced within its limits: {overrun}");
+    Diagnostic::new(DiagnosticKind::TooLarge, message)
 }
 
 /// Rules that a message names.
@@ -212,11 +198,7 @@ fn without_text(grammar: &Grammar, unproductive: &[RuleId]) -> Diagnostic {
     let others = unproductive.iter().filter(|rule| **rule != grammar.start());
     let others: Vec<String> = others.take(NAMED).map(|rule| format!("\"{}\"", grammar.rule(*rule).name)).collect();
     let also = if others.is_empty() { String::new() } else { format!("; nor has {}", others.join(", ")) };
-    Diagnostic {
-        kind: DiagnosticKind::Unsatisfiable,
-        message: format!("no text matches the rule \"{}\"{also}", grammar.rule(grammar.start()).name),
-        pointer: None,
-        position: None,
-        hint: Some("a rule that always calls itself never comes to an end: give it a way out".into()),
-    }
+    let message = format!("no text matches the rule \"{}\"{also}", grammar.rule(grammar.start()).name);
+    Diagnostic::new(DiagnosticKind::Unsatisfiable, message)
+        .hinted("a rule that always calls itself never comes to an end: give it a way out")
 }

@@ -9,13 +9,8 @@ use crate::grammar::{Builder, CharSet, Expr, Grammar, Regex};
 /// There are none.
 pub fn grammar(texts: &[impl AsRef<str>]) -> Result<Grammar, Diagnostic> {
     if texts.is_empty() {
-        return Err(Diagnostic {
-            kind: DiagnosticKind::Unsatisfiable,
-            message: "there is nothing to choose from".into(),
-            pointer: None,
-            position: None,
-            hint: Some("give at least one text".into()),
-        });
+        let why = Diagnostic::new(DiagnosticKind::Unsatisfiable, "there is nothing to choose from");
+        return Err(why.hinted("give at least one text"));
     }
     let mut sorted: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
     sorted.sort_unstable();
@@ -64,17 +59,10 @@ fn shared<'a>(sorted: &[&'a str]) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        automaton::{Recognizer, chart::Plan},
-        budget::Limits,
-    };
+    use crate::frontend::membership;
 
     fn accepts(texts: &[&str], text: &str) -> bool {
-        let plan = Plan::new(&grammar(texts).expect("there are some"), Limits::default()).expect("it is small");
-        let mut chart = plan.chart(Vec::new(), Limits::default());
-        let start = chart.start();
-        let state = text.bytes().try_fold(start, |state, byte| chart.step(state, byte));
-        state.is_some_and(|state| chart.accepts(state))
+        membership::accepts(&grammar(texts).expect("there are some"), text.as_bytes())
     }
 
     #[test]

@@ -29,6 +29,30 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+impl Diagnostic {
+    pub fn new(kind: DiagnosticKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), pointer: None, position: None, hint: None }
+    }
+
+    /// With the place of a byte of the constraint's text.
+    pub(super) fn at(self, source: &str, offset: usize) -> Self {
+        Self { position: Some(position(source, offset)), ..self }
+    }
+
+    /// With a way out.
+    pub(super) fn hinted(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// Line and column, from 1, of a byte offset.
+pub(super) fn position(text: &str, offset: usize) -> (u32, u32) {
+    let before = &text[..text.floor_char_boundary(offset.min(text.len()))];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
 fn place(diagnostic: &Diagnostic) -> String {
     let pointer = diagnostic.pointer.as_ref().map(|pointer| format!(" at \"{pointer}\"")).unwrap_or_default();
     let position = diagnostic.position.map(|(line, column)| format!(" (line {line}, column {column})"));

@@ -11,6 +11,8 @@ mod diagnostic;
 mod dispatch;
 pub mod json_schema;
 pub mod lark;
+#[cfg(test)]
+mod membership;
 pub mod regex;
 pub mod structural_tag;
 pub mod tools;

@@ -72,11 +72,9 @@ impl Written {
 }
 
 fn texts(json: &str) -> Result<Vec<String>, Diagnostic> {
-    serde_json::from_str(json).map_err(|error| Diagnostic {
-        kind: DiagnosticKind::Invalid,
-        message: format!("a choice is a JSON array of texts: {error}"),
-        pointer: None,
-        position: Some((error.line() as u32, error.column() as u32)),
-        hint: None,
+    serde_json::from_str(json).map_err(|error| {
+        let message = format!("a choice is a JSON array of texts: {error}");
+        let position = Some((error.line() as u32, error.column() as u32));
+        Diagnostic { position, ..Diagnostic::new(DiagnosticKind::Invalid, message) }
     })
 }

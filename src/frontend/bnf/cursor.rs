@@ -1,7 +1,7 @@
 //! A place in the source.
 
 use super::{
-    super::{Diagnostic, DiagnosticKind, regex},
+    super::{Diagnostic, DiagnosticKind},
     Dialect,
 };
 
@@ -84,13 +84,5 @@ impl<'a> Cursor<'a> {
 }
 
 pub fn refused(kind: DiagnosticKind, message: impl Into<String>, source: &str, at: usize) -> Diagnostic {
-    let position = Some(regex::position(source, at));
-    Diagnostic { kind, message: message.into(), pointer: None, position, hint: None }
-}
-
-impl Diagnostic {
-    /// With a way out.
-    pub(in super::super) fn hinted(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
+    Diagnostic::new(kind, message).at(source, at)
 }

@@ -2,23 +2,9 @@
 
 use super::*;
 use crate::{
-    automaton::{
-        Recognizer,
-        chart::{ENDING, SPECIAL, TEXT, spelling},
-    },
-    budget::Limits,
-    frontend::{Blueprint, Constraint, DiagnosticKind, Policy},
+    automaton::chart::{ENDING, SPECIAL, TEXT, spelling},
+    frontend::{DiagnosticKind, membership::accepts},
 };
-
-fn accepts(grammar: &Grammar, text: &[u8]) -> bool {
-    let constraint = Constraint::Built(std::sync::Arc::new(grammar.clone()));
-    let compiled = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default());
-    let (_, mut automaton) = compiled.expect("there are texts");
-    let start = automaton.start();
-    let state = text.iter().try_fold(start, |state, byte| automaton.step(state, *byte));
-    assert!(automaton.fault().is_none());
-    state.is_some_and(|state| automaton.accepts(state))
-}
 
 fn check(dialect: Dialect, source: &str, yes: &[&str], no: &[&str]) {
     let grammar = read(source, dialect, ROOT).unwrap_or_else(|why| panic!("{source}: {why}"));

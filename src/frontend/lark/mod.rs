@@ -61,7 +61,7 @@ pub fn read(source: &str, start: &str) -> Result<Grammar, Diagnostic> {
 }
 
 fn refusal(kind: DiagnosticKind, place: Place, message: String) -> Diagnostic {
-    Diagnostic { kind, message, pointer: None, position: Some(place), hint: None }
+    Diagnostic { position: Some(place), ..Diagnostic::new(kind, message) }
 }
 
 fn invalid(place: Place, message: impl Into<String>) -> Diagnostic {

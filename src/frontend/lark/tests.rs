@@ -1,34 +1,15 @@
 //! Grammars against texts, and what is refused, with its place.
 
 use super::*;
-use crate::{
-    automaton::Recognizer,
-    budget::Limits,
-    frontend::{Blueprint, Constraint, Policy},
-};
-
-/// How much of the text is taken, and whether it is an answer.
-fn judge(source: &str, text: &str) -> (usize, bool) {
-    let grammar = read(source, START).unwrap_or_else(|why| panic!("{source}: {why}"));
-    let constraint = Constraint::Built(std::sync::Arc::new(grammar));
-    let (_, mut automaton) = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default())
-        .unwrap_or_else(|why| panic!("{source}: {why}"));
-    let mut state = automaton.start();
-    for (at, byte) in text.bytes().enumerate() {
-        match automaton.step(state, byte) {
-            Some(next) => state = next,
-            None => return (at, false),
-        }
-    }
-    (text.len(), automaton.accepts(state))
-}
+use crate::frontend::membership::accepts;
 
 fn check(source: &str, yes: &[&str], no: &[&str]) {
+    let grammar = read(source, START).unwrap_or_else(|why| panic!("{source}: {why}"));
     for text in yes {
-        assert!(judge(source, text).1, "{text:?} should be of\n{source}");
+        assert!(accepts(&grammar, text.as_bytes()), "{text:?} should be of\n{source}");
     }
     for text in no {
-        assert!(!judge(source, text).1, "{text:?} should not be of\n{source}");
+        assert!(!accepts(&grammar, text.as_bytes()), "{text:?} should not be of\n{source}");
     }
 }
 

@@ -125,11 +125,7 @@ fn write_class(set: &CharSet, text: &mut String) {
 }
 
 fn mixed(what: &str) -> Diagnostic {
-    Diagnostic {
-        kind: DiagnosticKind::Unsupported,
-        message: format!("word boundaries and lookarounds cannot be enforced together with {what} in one expression"),
-        pointer: None,
-        position: None,
-        hint: Some("write the condition as an intersection or a complement".into()),
-    }
+    let message = format!("word boundaries and lookarounds cannot be enforced together with {what} in one expression");
+    Diagnostic::new(DiagnosticKind::Unsupported, message)
+        .hinted("write the condition as an intersection or a complement")
 }

@@ -57,7 +57,7 @@ pub fn undecided(pattern: &str, dialect: Dialect) -> Result<Regex, Diagnostic> {
     let weight = weight(&regex);
     if weight > MAX_WEIGHT {
         let message = format!("the expression has about {weight} parts, of which {MAX_WEIGHT} are allowed");
-        return Err(Diagnostic { kind: DiagnosticKind::TooLarge, message, pointer: None, position: None, hint: None });
+        return Err(Diagnostic::new(DiagnosticKind::TooLarge, message));
     }
     Ok(regex)
 }
@@ -108,15 +108,7 @@ fn unicode_word() -> CharSet {
 
 /// A refusal with its place.
 fn refused(kind: DiagnosticKind, message: impl Into<String>, pattern: &str, offset: usize) -> Diagnostic {
-    Diagnostic { kind, message: message.into(), pointer: None, position: Some(position(pattern, offset)), hint: None }
-}
-
-/// Line and column, from 1, of a byte offset.
-pub fn position(text: &str, offset: usize) -> (u32, u32) {
-    let before = &text[..text.floor_char_boundary(offset.min(text.len()))];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    Diagnostic::new(kind, message).at(pattern, offset)
 }
 
 #[cfg(test)]

@@ -1,31 +1,15 @@
 //! Expressions against the texts that they match as a whole.
 
 use super::*;
-use crate::{
-    automaton::Recognizer,
-    budget::Limits,
-    frontend::{Blueprint, Constraint, Policy},
-};
-
-/// Whether the expression matches the whole text.
-fn matches(pattern: &str, dialect: Dialect, text: &str) -> bool {
-    let grammar = grammar(pattern, dialect).unwrap_or_else(|why| panic!("{pattern}: {why}"));
-    let constraint = Constraint::Built(std::sync::Arc::new(grammar));
-    let compiled = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default());
-    let Ok((_, mut automaton)) = compiled else { return false };
-    let start = automaton.start();
-    let state = text.bytes().try_fold(start, |state, byte| automaton.step(state, byte));
-    let accepted = state.is_some_and(|state| automaton.accepts(state));
-    assert!(automaton.fault().is_none());
-    accepted
-}
+use crate::frontend::membership::accepts;
 
 fn check(dialect: Dialect, pattern: &str, yes: &[&str], no: &[&str]) {
+    let grammar = grammar(pattern, dialect).unwrap_or_else(|why| panic!("{pattern}: {why}"));
     for text in yes {
-        assert!(matches(pattern, dialect, text), "{pattern} should match {text:?}");
+        assert!(accepts(&grammar, text.as_bytes()), "{pattern} should match {text:?}");
     }
     for text in no {
-        assert!(!matches(pattern, dialect, text), "{pattern} should not match {text:?}");
+        assert!(!accepts(&grammar, text.as_bytes()), "{pattern} should not match {text:?}");
     }
 }
 

@@ -122,8 +122,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn refused(&self, kind: DiagnosticKind, message: impl Into<String>) -> Diagnostic {
-        let pointer = Some(self.pointer.clone());
-        Diagnostic { kind, message: message.into(), pointer, position: None, hint: None }
+        Diagnostic { pointer: Some(self.pointer.clone()), ..Diagnostic::new(kind, message) }
     }
 }
 

@@ -175,7 +175,7 @@ impl Family {
 }
 
 fn refused(kind: DiagnosticKind, message: impl Into<String>) -> Diagnostic {
-    Diagnostic { kind, message: message.into(), pointer: None, position: None, hint: None }
+    Diagnostic::new(kind, message)
 }
 
 #[cfg(test)]

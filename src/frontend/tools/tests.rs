@@ -2,12 +2,8 @@
 
 use super::*;
 use crate::{
-    automaton::{
-        Recognizer,
-        chart::{SPECIAL, spelling},
-    },
-    budget::Limits,
-    frontend::{Blueprint, Constraint, Policy, choice},
+    automaton::chart::{SPECIAL, spelling},
+    frontend::{choice, membership::accepts},
 };
 
 const TOOLS: [Tool; 2] = [
@@ -17,16 +13,6 @@ const TOOLS: [Tool; 2] = [
     },
     Tool { name: "now", parameters: r#"{"type":"object","additionalProperties":false}"# },
 ];
-
-fn accepts(grammar: &Grammar, text: &[u8]) -> bool {
-    let constraint = Constraint::Built(std::sync::Arc::new(grammar.clone()));
-    let compiled = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default());
-    let (_, mut automaton) = compiled.unwrap_or_else(|why| panic!("{why}"));
-    let start = automaton.start();
-    let state = text.iter().try_fold(start, |state, byte| automaton.step(state, *byte));
-    assert!(automaton.fault().is_none());
-    state.is_some_and(|state| automaton.accepts(state))
-}
 
 /// A call of `find`, as each family writes it.
 const CALLS: [(&str, &str, &str); 10] = [

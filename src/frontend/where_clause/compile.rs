@@ -227,7 +227,7 @@ impl<'a> Compiler<'a> {
             return Err(self.wrong(DiagnosticKind::Invalid, "REGEX takes an answer and a text", at));
         };
         self.check_answer(arguments, at)?;
-        let placed = |why: Diagnostic| Diagnostic { position: Some(regex::position(self.source, *begin)), ..why };
+        let placed = |why: Diagnostic| why.at(self.source, *begin);
         regex::read(pattern, regex::Dialect::Python).map_err(placed)
     }
 

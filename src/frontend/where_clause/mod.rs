@@ -25,7 +25,7 @@ mod number;
 mod parse;
 mod shape;
 
-use super::{Diagnostic, DiagnosticKind, regex};
+use super::{Diagnostic, DiagnosticKind};
 use crate::grammar::{Builder, Grammar};
 
 /// A clause that was read.
@@ -79,8 +79,7 @@ pub fn read(source: &str) -> Result<Grammar, Diagnostic> {
 }
 
 fn refused(kind: DiagnosticKind, message: impl Into<String>, source: &str, at: usize) -> Diagnostic {
-    let position = Some(regex::position(source, at));
-    Diagnostic { kind, message: message.into(), pointer: None, position, hint: None }
+    Diagnostic::new(kind, message).at(source, at)
 }
 
 #[cfg(test)]

@@ -3,22 +3,11 @@
 use std::io::Read;
 
 use super::*;
-use crate::{
-    automaton::Recognizer,
-    budget::Limits,
-    frontend::{Blueprint, Constraint, Policy},
-};
+use crate::frontend::membership;
 
 /// Whether the text is an answer; None if it is not even the beginning of one.
 fn verdict(clause: &str, text: &str) -> Option<bool> {
-    let grammar = read(clause).unwrap_or_else(|why| panic!("{clause}: {why}"));
-    let constraint = Constraint::Built(std::sync::Arc::new(grammar));
-    let compiled = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Default::default());
-    let (_, mut automaton) = compiled.unwrap_or_else(|why| panic!("{clause}: {why}"));
-    let start = automaton.start();
-    let state = text.bytes().try_fold(start, |state, byte| automaton.step(state, byte));
-    assert!(automaton.fault().is_none());
-    state.map(|state| automaton.accepts(state))
+    membership::verdict(&read(clause).unwrap_or_else(|why| panic!("{clause}: {why}")), text.as_bytes())
 }
 
 #[track_caller]
