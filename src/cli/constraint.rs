@@ -28,7 +28,8 @@ pub(super) struct ConstraintFlags {
     #[arg(long, value_name = "REGEX", group = "demand", allow_hyphen_values = true)]
     regex: Option<String>,
     /// How the regular expression is written
-    #[arg(long, value_name = "DIALECT", default_value = "ecma", value_parser = ["ecma", "rust", "python"])]
+    #[arg(long, value_name = "DIALECT", default_value = "ecma", value_parser = ["ecma", "rust", "python"], requires = "regex",
+        conflicts_with_all = ["json_schema", "choice", "lark", "gbnf", "ebnf", "structural_tag", "condition"])]
     regex_syntax: String,
     /// A file of texts to choose from: a line each, or a JSON array if its name ends with .json
     #[arg(long, value_name = "FILE", group = "demand")]
@@ -55,7 +56,8 @@ pub(super) struct ConstraintFlags {
     #[arg(long, value_name = "HOW", default_value = "assert", value_parser = ["assert", "annotate"])]
     formats: String,
     /// A document that the schema may refer to by this URI; may be given several times. Nothing is fetched
-    #[arg(long = "document", value_name = "URI=FILE", value_parser = document)]
+    #[arg(long = "document", value_name = "URI=FILE", value_parser = document, requires = "json_schema",
+        conflicts_with_all = ["regex", "choice", "lark", "gbnf", "ebnf", "structural_tag", "condition"])]
     documents: Vec<(String, PathBuf)>,
 }
 

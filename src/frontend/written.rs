@@ -59,6 +59,11 @@ impl Written {
     /// # Errors
     /// What is malformed or cannot be enforced is refused, with line and column.
     pub fn read(&self) -> Result<Grammar, Diagnostic> {
+        let has_rules = matches!(self.notation, Notation::Lark | Notation::Gbnf | Notation::Ebnf);
+        if let (Some(start), false) = (&self.start, has_rules) {
+            let message = format!("a {} has no rules, so it cannot begin with {start:?}", self.notation.name());
+            return Err(Diagnostic::new(DiagnosticKind::Invalid, message));
+        }
         match self.notation {
             Notation::Regex(dialect) => regex::grammar(&self.text, dialect),
             Notation::Choice => choice::grammar(&texts(&self.text)?),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     automaton::{
-        chart::{BEYOND, Chart, END, NodeId, Place, ReturnId, StateId},
+        chart::{BEYOND, Chart, END, MARK, NodeId, Place, ReturnId, StateId},
         json::{Lex, Machine, State},
     },
     vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
@@ -268,7 +268,8 @@ impl Language for Lexemes<'_> {
     type At = Place;
 
     fn step(&mut self, at: Place, byte: u8) -> Option<Place> {
-        self.chart.derive(at, byte)
+        // No text is a mark.
+        if byte == MARK { None } else { self.chart.derive(at, byte) }
     }
 
     fn is_through(&mut self, at: Place) -> bool {
@@ -382,6 +383,7 @@ mod tests {
     fn engine() -> Arc<Engine> {
         let text = |bytes: &[u8]| Token { bytes: bytes.into(), kind: TokenKind::Text };
         let mut tokens: Vec<Token> = texts().iter().filter(|text| !text.is_empty()).map(|bytes| text(bytes)).collect();
+        tokens.push(text(&[MARK]));
         tokens.push(Token { bytes: b"<end>"[..].into(), kind: TokenKind::EndOfGeneration });
         tokens.push(Token { bytes: b"<tool>"[..].into(), kind: TokenKind::Special });
         Engine::new(Arc::new(Vocabulary::new("letters", tokens)))
@@ -432,6 +434,7 @@ mod tests {
         for token in [0, count - 1, 1, count - 1] {
             check(&mut matcher);
             assert!(matcher.mask().contains(token));
+            assert!(!matcher.mask().contains(count - 3), "a byte that looks like a mark is none");
             matcher.accept(token).expect("it is allowed");
         }
         assert!(matcher.is_accepting());

@@ -12,8 +12,9 @@ use crate::{
 pub fn behind(automaton: &mut Automaton, vocabulary: &Vocabulary, state: State, token: TokenId) -> Option<State> {
     let bytes = vocabulary.bytes(token);
     let as_text = match vocabulary.kind(token) {
-        TokenKind::Text => read(automaton, state, bytes.iter().copied()),
-        TokenKind::Special | TokenKind::EndOfGeneration => None,
+        // What looks like a mark is none: no text has that byte, but a vocabulary may.
+        TokenKind::Text if !bytes.contains(&MARK) => read(automaton, state, bytes.iter().copied()),
+        TokenKind::Text | TokenKind::Special | TokenKind::EndOfGeneration => None,
     };
     // JSON has no marks.
     let marked = if matches!(automaton, Automaton::Chart(_)) { automaton.step(state, MARK) } else { None };

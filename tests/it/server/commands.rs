@@ -80,6 +80,12 @@ fn regular_expressions_and_choices() {
     assert_eq!((repaired.status, &*repaired.out), (0, "green"));
     let both = espalier(&["check", "--choice", lines.path(), "--regex", "a"], "a");
     assert_eq!(both.status, 2, "one demand at a time");
+    // What would mean nothing is not passed over.
+    let startless = espalier(&["check", "--regex", "a", "--start", "b"], "a");
+    assert_eq!(startless.status, 2);
+    assert!(startless.err.contains("has no rules"), "{}", startless.err);
+    assert_eq!(espalier(&["check", "--choice", lines.path(), "--regex-syntax", "rust"], "red").status, 2);
+    assert_eq!(espalier(&["check", "--regex", "a", "--document", "u=f"], "a").status, 2);
 }
 
 #[test]
