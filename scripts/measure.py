@@ -68,6 +68,11 @@ def judged(today):
          env={"ESPALIER_JUDGE_ANSWERS": str(answers)})
 
 
+def grammars():
+    """500 answers under 25 grammars, read by parsers that are not ours."""
+    must("Answers under grammars", [test.python(), test.CLIENTS / "grammars" / "run.py"], 3600, show=True, env=test.for_clients())
+
+
 def main():
     machine.install("test")
     must("Building", ["cargo", "build", "--release", "--bin", "espalier"], 3600)
@@ -75,6 +80,7 @@ def main():
     today = datetime.date.today().isoformat()
     serving(today)
     judged(today)
+    grammars()
     masks(today)
     scaling()
     repair()

@@ -18,7 +18,7 @@ from time import monotonic
 # The versions that the tests were written against.
 # Descriptions of the providers' protocols, and what reads them.
 SPEC_PACKAGES = ["botocore==1.44.8", "google-api-python-client==2.202.0", "pyyaml==6.0.4"]
-PYTHON_CLIENT = ["openai==3.54.0", "pydantic==2.14.3", "jsonschema[format]==4.26.0", *SPEC_PACKAGES]
+PYTHON_CLIENT = ["openai==3.54.0", "pydantic==2.14.3", "jsonschema[format]==4.26.0", "lark==1.3.1", *SPEC_PACKAGES]
 # The vendors' own clients, and a gateway that is somebody else's.
 VENDOR_CLIENTS = ["openai==3.57.0", "anthropic==2.14.0", "google-genai==3.6.1"]
 LITELLM = ["litellm[proxy]==1.108.7"]
@@ -221,6 +221,12 @@ def judge():
     return count
 
 
+def grammars():
+    """Answers of the model under grammars, read by parsers that are not ours: a sample. All 500 are in `make measure`."""
+    command = [python(), CLIENTS / "grammars" / "run.py", "--seeds", "3"]
+    return part_run("Answers read by other parsers", command, 900, own_line, show=True, env=for_clients())
+
+
 def specs():
     """Requests to providers, held against the providers' own descriptions."""
     shared = pathlib.Path(os.environ.get("ESPALIER_SHARED") or ROOT.parent / "shared") / "data" / "specs"
@@ -261,12 +267,12 @@ def upstreams():
 PARTS = {
     "fmt": fmt, "build": build, "models": fetch, "clippy": clippy, "engine": engine, "docs": docs, "fast": fast,
     "rust": rust, "python": client_python, "node": client_node, "commands": commands,
-    "process": process, "judge": judge, "specs": specs, "dialects": dialects, "upstreams": upstreams,
+    "process": process, "judge": judge, "grammars": grammars, "specs": specs, "dialects": dialects, "upstreams": upstreams,
 }
 CHECK = ["fmt", "clippy", "engine", "docs", "fast"]
 # `rust` contains `fast`. The binary is built on its own, as `make serve` builds it, and not with the tests' features.
 ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "python", "node", "process", "judge",
-       "specs", "dialects", "upstreams"]
+       "grammars", "specs", "dialects", "upstreams"]
 
 
 def main(arguments):

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::{
-    inference::{Event, Failure, FailureKind, Message, Method, ModelInfo, Prompt, Request, Timeouts},
+    inference::{Event, Failure, FailureKind, Message, Method, ModelInfo, Prompt, Request, Timeouts, ToolForm},
     matcher::{Engine, Program},
 };
 
@@ -73,29 +73,38 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// How its model writes calls of tools into its text, with arguments in JSON; none if calls come apart from it, or not
+    /// at all.
+    fn tool_form(&self) -> Option<ToolForm> {
+        None
+    }
+
     /// The ways in which it can answer this request, strongest first; at least one.
     ///
     /// # Errors
     /// What it cannot do, with the field of the request that asks for it.
     fn ways(&self, request: &Request) -> Result<Vec<Way>, Failure> {
-        if request.tools.in_play() {
-            let message = "tools need a cloud model; local models do not call them in this version";
+        let has_form = self.tool_form().is_some();
+        if request.tools.in_play() && !has_form {
+            let message = "tools need a model that calls them; this one does not";
             let failure = Failure::new(FailureKind::BadRequest, message);
             return Err(failure.about("tools").coded("unsupported_parameter"));
         }
-        if let Prompt::Chat(messages) = &request.prompt {
+        if let Prompt::Chat(messages) = &request.prompt
+            && !has_form
+        {
             let called = |message: &Message| !message.tool_calls.is_empty() || message.role == "tool";
             if let Some(index) = messages.iter().position(called) {
                 let field = if messages[index].role == "tool" { "role" } else { "tool_calls" };
                 let path = format!("messages[{index}].{field}");
-                let message = format!("{path}: local models take no calls of tools in this version");
+                let message = format!("{path}: this model takes no calls of tools");
                 return Err(Failure::new(FailureKind::BadRequest, message).about(path).coded("unsupported_value"));
             }
         }
-        match (&request.constraint, self.engine()) {
-            (None, _) => Ok(vec![Way::new(Method::Free)]),
-            (Some(_), Some(_)) => Ok(vec![Way::new(Method::Masked)]),
-            (Some(_), None) => Err(Failure::new(FailureKind::Constraint, "this backend cannot enforce a constraint")),
+        match (request.constraint.is_some() || request.tools.in_play(), self.engine()) {
+            (false, _) => Ok(vec![Way::new(Method::Free)]),
+            (true, Some(_)) => Ok(vec![Way::new(Method::Masked)]),
+            (true, None) => Err(Failure::new(FailureKind::Constraint, "this backend cannot enforce a constraint")),
         }
     }
 

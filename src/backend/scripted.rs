@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{Backend, Job};
 use crate::{
-    inference::{Event, Failure, ModelInfo},
+    inference::{Event, Failure, ModelInfo, ToolForm},
     matcher::Engine,
 };
 
@@ -33,6 +33,7 @@ type Script = Box<dyn Fn(&Job) -> Result<Vec<Step>, Failure> + Send + Sync>;
 pub struct Scripted {
     model: ModelInfo,
     engine: Option<Arc<Engine>>,
+    tool_form: Option<ToolForm>,
     script: Script,
     abandoned: Arc<AtomicUsize>,
 }
@@ -53,7 +54,12 @@ impl Scripted {
             vocabulary_size,
             path: None,
         };
-        Self { model, engine, script: Box::new(script), abandoned: Arc::default() }
+        Self { model, engine, tool_form: None, script: Box::new(script), abandoned: Arc::default() }
+    }
+
+    /// With calls of tools in its text, as a model of this form writes them.
+    pub fn with_tools(self, form: ToolForm) -> Self {
+        Self { tool_form: Some(form), ..self }
     }
 
     /// How many jobs were given up by their callers before they ended.
@@ -69,6 +75,10 @@ impl Backend for Scripted {
 
     fn engine(&self) -> Option<&Arc<Engine>> {
         self.engine.as_ref()
+    }
+
+    fn tool_form(&self) -> Option<ToolForm> {
+        self.tool_form
     }
 
     fn start(&self, job: Job) -> Result<mpsc::UnboundedReceiver<Event>, Failure> {

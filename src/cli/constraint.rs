@@ -86,10 +86,22 @@ impl ConstraintFlags {
         engine.compile(&constraint, Policy { formats: self.formats(), ..policy }).map_err(|why| self.refused(&why))
     }
 
+    /// Compiles the constraint for texts of which no tokens are known: a special token stands in them as it is spelled.
+    pub fn compile_for_text(&self, engine: &Arc<Engine>) -> Result<Arc<Program>, Problem> {
+        let policy = Policy { formats: self.formats(), ..Policy::LENIENT };
+        engine.compile(&self.constraint_on_text()?, policy).map_err(|why| self.refused(&why))
+    }
+
+    fn constraint_on_text(&self) -> Result<Constraint, Problem> {
+        let constraint = self.constraint()?;
+        let spelled = constraint.spelled(None).map_err(|why| self.refused(&why))?;
+        Ok(spelled.unwrap_or(constraint))
+    }
+
     /// The constraint for texts that are to be repaired; any JSON value where a command does not require one.
     pub fn repairer(&self) -> Result<Repairer, Problem> {
         let policy = Policy { formats: self.formats(), ..Policy::LENIENT };
-        let repairer = Repairer::within(&self.constraint()?, policy, Limits::default(), &Arc::default());
+        let repairer = Repairer::within(&self.constraint_on_text()?, policy, Limits::default(), &Arc::default());
         repairer.map_err(|why| self.refused(&why))
     }
 

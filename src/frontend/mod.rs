@@ -14,6 +14,7 @@ pub mod lark;
 #[cfg(test)]
 mod membership;
 pub mod regex;
+mod spelled;
 pub mod structural_tag;
 pub mod tools;
 pub mod where_clause;
@@ -21,7 +22,7 @@ mod written;
 
 use std::sync::Arc;
 
-use crate::grammar::Grammar;
+use crate::grammar::{Builder, Expr, Grammar};
 pub use crate::schema::Documents;
 pub use automaton::Blueprint;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
@@ -39,6 +40,31 @@ pub enum Constraint {
     Written(Written),
     /// A text of a grammar that was built, not written.
     Built(Arc<Grammar>),
+}
+
+impl Constraint {
+    /// The demand as a grammar, to stand beside other forms of an answer.
+    ///
+    /// # Errors
+    /// What is malformed or cannot be enforced is refused, and a schema with documents of its own: a grammar has none.
+    pub fn grammar(&self) -> Result<Grammar, Diagnostic> {
+        let json = |schema: &str| {
+            let mut builder = Builder::default();
+            let start = builder.unnamed("answer");
+            builder.define(start, Expr::Json(schema.into()));
+            builder.finish(start)
+        };
+        match self {
+            Self::JsonObject => Ok(json(r#"{"type":"object"}"#)),
+            Self::JsonSchema(schema) if schema.documents.is_empty() => Ok(json(&schema.text)),
+            Self::JsonSchema(_) => {
+                let message = "a schema with documents of its own cannot stand beside tools of a local model";
+                Err(Diagnostic::new(DiagnosticKind::Unsupported, message))
+            }
+            Self::Written(written) => written.read(),
+            Self::Built(grammar) => Ok((**grammar).clone()),
+        }
+    }
 }
 
 /// In which order a generated object has its keys.

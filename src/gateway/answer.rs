@@ -6,10 +6,12 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     attempt::{Attempt, Progress, Setting, ours},
+    calls,
     choice::{Standards, ToolStandards},
     course::{Course, Next},
     load::Place,
     programs::Programs,
+    standards::tool_form,
 };
 use crate::{
     backend::Job,
@@ -188,7 +190,7 @@ impl Answer {
     }
 
     async fn setting(&mut self) -> Result<Setting, Failure> {
-        let pair = self.programs.pair_for(&self.course, &self.request).await?;
+        let pair = self.programs.pair_for(&self.course, &self.request, &self.tools).await?;
         let way = self.course.way().clone();
         let deployment = self.course.deployment();
         let provider = self.course.backend().provider();
@@ -210,6 +212,7 @@ impl Answer {
                 Delivery::Whole | Delivery::Buffered => Release::Buffered,
             }),
             tools: self.tools.clone(),
+            reader: tool_form(&self.course, &self.request).map(|form| calls::reader(form, &self.request)),
         };
         // Whoever is the last to try has nobody to wait for.
         let alone = provider.is_none() && self.course.is_last();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{
-    choice::{Choice, Ending, Standards},
+    choice::{Choice, Ending, Said, Standards},
     programs::Pair,
 };
 use crate::{
@@ -163,38 +163,47 @@ impl Attempt {
     ) -> Result<(), Failure> {
         self.bytes += text.len() as u64;
         let masked = self.way.method == Method::Masked;
-        let text = match self.choice(choice)?.text(text) {
+        let said = match self.choice(choice)?.text(text) {
             Err(failure) if masked => return Err(broken(failure)),
             result => result?,
         };
-        if text.is_empty() && logprobs.is_empty() {
-            return Ok(());
+        self.say(choice, said, logprobs, progress);
+        Ok(())
+    }
+
+    /// Hands on what a choice said.
+    fn say(&mut self, choice: u32, said: Said, logprobs: Vec<TokenLogprob>, progress: &mut Progress) {
+        let Said { thought, text, calls } = said;
+        if !thought.is_empty() {
+            self.put(Update::Thought { choice, text: thought }, progress);
         }
+        if !text.is_empty() || !logprobs.is_empty() {
+            self.put_text(choice, text, logprobs, progress);
+        }
+        for piece in calls {
+            self.put(Update::Call { choice, piece }, progress);
+        }
+    }
+
+    fn put_text(&mut self, choice: u32, text: String, logprobs: Vec<TokenLogprob>, progress: &mut Progress) {
         // Pieces that are held back anyway become one.
         if let (true, true, Some(Update::Text { choice: last, text: all, logprobs: before })) =
             (self.hold, logprobs.is_empty(), self.held.last_mut())
             && *last == choice
             && before.is_empty()
         {
-            all.push_str(&text);
-            return Ok(());
+            return all.push_str(&text);
         }
         self.put(Update::Text { choice, text, logprobs }, progress);
-        Ok(())
     }
 
     fn finished(&mut self, choice: u32, reason: FinishReason, progress: &mut Progress) -> Result<(), Failure> {
         let masked = self.way.method == Method::Masked;
-        let Ending { text, calls, edits, cross_check } = match self.choice(choice)?.end(reason) {
+        let Ending { said, edits, cross_check } = match self.choice(choice)?.end(reason) {
             Err(failure) if masked => return Err(broken(failure)),
             result => result?,
         };
-        if !text.is_empty() {
-            self.put(Update::Text { choice, text, logprobs: Vec::new() }, progress);
-        }
-        for piece in calls {
-            self.put(Update::Call { choice, piece }, progress);
-        }
+        self.say(choice, said, Vec::new(), progress);
         self.edits.extend(edits);
         self.cross_check = cross_check.or_else(|| self.cross_check.take());
         Ok(())

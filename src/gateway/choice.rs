@@ -9,7 +9,9 @@ use super::{
 use crate::{
     backend::Wrapping,
     guard::Release,
-    inference::{CallPiece, CrossCheck, Edit, Failure, FailureKind, FinishReason, ToolChoice, Tools},
+    inference::{
+        AnswerReader, CallPiece, CrossCheck, Edit, Failure, FailureKind, FinishReason, Part, ToolChoice, Tools,
+    },
     matcher::Program,
 };
 
@@ -24,20 +26,35 @@ pub(super) struct Standards {
     /// When text goes out that was not masked. None: it was.
     pub release: Option<Release>,
     pub tools: Arc<ToolStandards>,
+    /// What takes an answer apart in which calls stand in the text.
+    pub reader: Option<AnswerReader>,
 }
 
 /// What calls are judged with.
 #[derive(Default)]
 pub(super) struct ToolStandards {
     /// By the tool's name.
-    pub parameters: HashMap<String, Arc<Program>>,
+    pub parameters: HashMap<String, ToolStandard>,
     pub wanted: Tools,
+}
+
+/// What the arguments of one tool are judged with.
+pub(super) struct ToolStandard {
+    pub schema: Arc<str>,
+    pub program: Arc<Program>,
+}
+
+/// What a piece of an answer is made of, in this order.
+#[derive(Default)]
+pub(super) struct Said {
+    pub thought: String,
+    pub text: String,
+    pub calls: Vec<CallPiece>,
 }
 
 /// What a choice ended with.
 pub(super) struct Ending {
-    pub text: String,
-    pub calls: Vec<CallPiece>,
+    pub said: Said,
     pub edits: Vec<Edit>,
     pub cross_check: Option<CrossCheck>,
 }
@@ -82,18 +99,44 @@ impl Choice {
     }
 
     /// Takes more text; gives what may go out.
-    pub fn text(&mut self, text: String) -> Result<String, Failure> {
+    pub fn text(&mut self, text: String) -> Result<Said, Failure> {
         self.spoke |= !text.is_empty();
-        match &mut self.judge {
-            None => Ok(text),
-            Some(judge) => {
-                let out = judge.take(text.as_bytes()).map_err(failure)?;
-                if self.standards.second.is_some() {
-                    self.passed.push_str(&out);
-                }
-                Ok(out)
+        let Some(judge) = &mut self.judge else { return Ok(Said { text, ..Said::default() }) };
+        let out = judge.take(text.as_bytes()).map_err(failure)?;
+        if self.standards.second.is_some() {
+            self.passed.push_str(&out);
+        }
+        match &mut self.standards.reader {
+            None => Ok(Said { text: out, ..Said::default() }),
+            Some(reader) => {
+                let parts = reader.take(&out);
+                self.said(parts)
             }
         }
+    }
+
+    /// Parts of an answer in which calls stand in the text.
+    fn said(&mut self, parts: Vec<Part>) -> Result<Said, Failure> {
+        let mut said = Said::default();
+        for part in parts {
+            let count = self.calls.len() as u32;
+            let piece = match part {
+                Part::Thought(text) => {
+                    said.thought.push_str(&text);
+                    continue;
+                }
+                Part::Text(text) => {
+                    said.text.push_str(&text);
+                    continue;
+                }
+                Part::Call { name, id } => CallPiece { index: count, id, name: Some(name), arguments: String::new() },
+                Part::Arguments(arguments) => {
+                    CallPiece { index: count.saturating_sub(1), id: None, name: None, arguments }
+                }
+            };
+            said.calls.extend(self.call(piece)?);
+        }
+        Ok(said)
     }
 
     /// Takes a piece of a call; gives what may go out.
@@ -128,7 +171,7 @@ impl Choice {
         if !tools.wanted.parallel && !self.calls.is_empty() {
             return Err(violation("one tool was to be called, not several"));
         }
-        let judge = Judge::new(standard, Wrapping::default(), self.standards.release);
+        let judge = Judge::new(&standard.program, Wrapping::default(), self.standards.release);
         self.calls.push(Call { index, name: name.to_owned(), judge, quoted: None, empty: true });
         Ok(())
     }
@@ -136,7 +179,11 @@ impl Choice {
     /// The choice ends.
     pub fn end(&mut self, reason: FinishReason) -> Result<Ending, Failure> {
         let cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
-        let mut ending = Ending { text: String::new(), calls: Vec::new(), edits: Vec::new(), cross_check: None };
+        let mut ending = Ending { said: Said::default(), edits: Vec::new(), cross_check: None };
+        if let Some(reader) = &mut self.standards.reader {
+            let parts = reader.finish();
+            ending.said = self.said(parts)?;
+        }
         for call in &mut self.calls {
             call.end(cut, &mut ending)?;
         }
@@ -147,13 +194,14 @@ impl Choice {
         let answers = self.calls.is_empty() || self.spoke;
         if let (Some(judge), true, false) = (&mut self.judge, answers, self.refused) {
             let (text, edits) = judge.end(cut).map_err(failure)?;
-            ending.text = text;
+            ending.said.text += &text;
             ending.edits.extend(edits);
             if !cut {
-                ending.cross_check = self.cross_check(&ending.text)?;
+                ending.cross_check = self.cross_check(&text)?;
             }
         }
-        self.ended = Some(reason);
+        let called = reason == FinishReason::Stop && self.standards.reader.is_some() && !self.calls.is_empty();
+        self.ended = Some(if called { FinishReason::ToolCalls } else { reason });
         Ok(ending)
     }
 
@@ -230,7 +278,7 @@ impl Call {
         out += &rest;
         ending.edits.extend(edits);
         if !out.is_empty() {
-            ending.calls.push(CallPiece { index, id: None, name: None, arguments: out });
+            ending.said.calls.push(CallPiece { index, id: None, name: None, arguments: out });
         }
         Ok(())
     }

@@ -28,6 +28,7 @@
 
 mod answer;
 mod attempt;
+mod calls;
 mod choice;
 mod course;
 mod judge;
@@ -196,7 +197,7 @@ impl Gateway {
         let course = Course::new(route, request.clone())?;
         let standards = self.programs.tools(&request).await?;
         // The first deployment's own form of the constraint, too: what is refused is refused before anything starts.
-        self.programs.pair_for(&course, &request).await?;
+        self.programs.pair_for(&course, &request, &standards.0).await?;
         let Some(place) = self.load.enter(self.limits.queue, request.output.choices) else {
             let message = format!("{} requests are waiting already; try again later", self.limits.queue);
             return Err(Failure::new(FailureKind::Overloaded, message));

@@ -111,11 +111,14 @@ impl Programs {
         let work = async move {
             let permit = compiling.acquire_owned().await.expect("the semaphore is never closed");
             let compile = move || {
-                let masking = engine.compile(&constraint, policy)?;
-                let judging = if policy == policy.lenient() {
+                // A text has no tokens but those that are spelled.
+                let spelled = constraint.spelled((!foreign).then(|| &**engine.vocabulary()))?;
+                let judged = spelled.as_ref().unwrap_or(&constraint);
+                let masking = engine.compile(if foreign { judged } else { &constraint }, policy)?;
+                let judging = if policy == policy.lenient() && (foreign || spelled.is_none()) {
                     masking.clone()
                 } else {
-                    engine.compile(&constraint, policy.lenient())?
+                    engine.compile(judged, policy.lenient())?
                 };
                 let second = foreign.then(|| Second::of(&constraint)).flatten().map(Arc::new);
                 // Given back when the work ends, not when its caller loses patience.
@@ -209,7 +212,7 @@ fn digest(constraint: &Constraint) -> Arc<str> {
     digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}")).into()
 }
 
-fn refusal(diagnostic: &Diagnostic) -> Failure {
+pub(super) fn refusal(diagnostic: &Diagnostic) -> Failure {
     let code = match diagnostic.kind {
         DiagnosticKind::Invalid => "invalid_constraint",
         DiagnosticKind::Unsupported => "unsupported_constraint",

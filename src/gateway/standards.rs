@@ -3,23 +3,41 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    choice::ToolStandards,
+    calls,
+    choice::{ToolStandard, ToolStandards},
     course::Course,
     programs::{Pair, Programs},
 };
 use crate::{
-    inference::{Constraint, Failure, FailureKind, Policy, Request, Tool},
+    inference::{Constraint, Failure, FailureKind, Policy, Request, ToolForm},
     vocab::byte_vocabulary,
 };
 
 /// Parameters of a tool that has none.
 const NO_PARAMETERS: &str = r#"{"type":"object","additionalProperties":false}"#;
 
+/// Parameters that cannot be enforced, of a tool that is not strict.
+const ANY_PARAMETERS: &str = r#"{"type":"object"}"#;
+
+/// How the backend whose turn it is writes calls into its text, if tools are in play.
+pub(super) fn tool_form(course: &Course, request: &Request) -> Option<ToolForm> {
+    course.backend().tool_form().filter(|_| request.tools.in_play())
+}
+
 impl Programs {
     /// The request's constraint, compiled for the backend whose turn it is. A backend whose vocabulary is not known is
-    /// judged byte by byte.
-    pub(super) async fn pair_for(&self, course: &Course, request: &Request) -> Result<Option<Pair>, Failure> {
-        let Some(constraint) = &request.constraint else { return Ok(None) };
+    /// judged byte by byte. Where the model writes calls of tools into its text, the text as a whole is meant.
+    pub(super) async fn pair_for(
+        &self,
+        course: &Course,
+        request: &Request,
+        tools: &ToolStandards,
+    ) -> Result<Option<Pair>, Failure> {
+        let with_calls = match tool_form(course, request) {
+            Some(form) => Some(calls::constraint(form, request, tools)?),
+            None => None,
+        };
+        let Some(constraint) = with_calls.as_ref().or(request.constraint.as_ref()) else { return Ok(None) };
         match course.backend().engine() {
             Some(engine) => self.get(engine, constraint, request.policy).await.map(Some),
             None => self.get(self.byte_engine(), constraint, request.policy.lenient()).await.map(Some),
@@ -33,22 +51,23 @@ impl Programs {
         }
         let (mut parameters, mut notes) = (HashMap::new(), Vec::new());
         for (index, tool) in request.tools.list.iter().enumerate() {
-            let pair = match self.parameters(tool, request.policy).await {
+            let mut schema = tool.parameters.clone().unwrap_or_else(|| NO_PARAMETERS.into());
+            let pair = match self.parameters(&schema, request.policy).await {
                 Ok(pair) => pair,
                 Err(failure) if failure.kind == FailureKind::Constraint && !tool.strict => {
                     notes.push(format!("tools[{index}].function.parameters: {failure}"));
+                    schema = ANY_PARAMETERS.into();
                     self.get(self.byte_engine(), &Constraint::JsonObject, Policy::LENIENT).await?
                 }
                 Err(failure) => return Err(failure.about(format!("tools[{index}].function.parameters"))),
             };
-            parameters.insert(tool.name.clone(), pair.judging);
+            parameters.insert(tool.name.clone(), ToolStandard { schema, program: pair.judging });
         }
         Ok((Arc::new(ToolStandards { parameters, wanted: request.tools.clone() }), notes))
     }
 
-    async fn parameters(&self, tool: &Tool, policy: Policy) -> Result<Pair, Failure> {
-        let text = tool.parameters.clone().unwrap_or_else(|| NO_PARAMETERS.into());
-        let constraint = Constraint::JsonSchema(text.into());
+    async fn parameters(&self, schema: &Arc<str>, policy: Policy) -> Result<Pair, Failure> {
+        let constraint = Constraint::JsonSchema(schema.clone().into());
         self.get(self.byte_engine(), &constraint, policy.lenient()).await
     }
 

@@ -85,6 +85,20 @@ impl Grammar {
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
     }
+
+    /// Some rule names tokens.
+    pub fn has_tokens(&self) -> bool {
+        self.rules.iter().any(|rule| rule.body.has_tokens())
+    }
+
+    /// With something else in the place of every [`Expr::Token`].
+    ///
+    /// # Errors
+    /// That of the replacement.
+    pub fn with_tokens<E>(&self, replace: &mut impl FnMut(&TokenClass) -> Result<Expr, E>) -> Result<Self, E> {
+        let rule = |rule: &Rule| Ok(Rule { name: rule.name.clone(), body: rule.body.with_tokens(replace)? });
+        Ok(Self { rules: self.rules.iter().map(rule).collect::<Result<_, E>>()?, start: self.start })
+    }
 }
 
 impl Expr {
@@ -125,6 +139,28 @@ impl Expr {
             Self::Repeat { body, min, max } => body.shifted(by).repeat(*min, *max),
             Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) => self.clone(),
         }
+    }
+
+    fn has_tokens(&self) -> bool {
+        match self {
+            Self::Token(_) => true,
+            Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::has_tokens),
+            Self::Repeat { body, .. } => body.has_tokens(),
+            Self::Empty | Self::Lexeme(_) | Self::Pattern(_) | Self::Json(_) | Self::Rule(_) | Self::Ignore(_) => false,
+        }
+    }
+
+    fn with_tokens<E>(&self, replace: &mut impl FnMut(&TokenClass) -> Result<Self, E>) -> Result<Self, E> {
+        let mut all = |parts: &[Self]| parts.iter().map(|part| part.with_tokens(replace)).collect::<Result<_, E>>();
+        Ok(match self {
+            Self::Seq(parts) => Self::Seq(all(parts)?),
+            Self::Alt(parts) => Self::Alt(all(parts)?),
+            Self::Token(class) => replace(class)?,
+            Self::Repeat { body, min, max } => body.with_tokens(replace)?.repeat(*min, *max),
+            Self::Empty | Self::Lexeme(_) | Self::Pattern(_) | Self::Json(_) | Self::Rule(_) | Self::Ignore(_) => {
+                self.clone()
+            }
+        })
     }
 
     /// Exactly this text.

@@ -157,6 +157,11 @@ pub enum Update {
         text: String,
         logprobs: Vec<TokenLogprob>,
     },
+    /// More of what the model thinks before it answers: no part of the answer.
+    Thought {
+        choice: u32,
+        text: String,
+    },
     /// A piece of a tool call.
     Call {
         choice: u32,

@@ -9,7 +9,7 @@ mod tools;
 
 pub use answer::{Attempt, CrossCheck, Edit, Method, Receipt, Update, Verdict};
 pub use failure::{Failure, FailureKind};
-pub use tools::{CallPiece, Tool, ToolCall, ToolChoice, Tools};
+pub use tools::{AnswerReader, CallPiece, Part, Reasoning, Tool, ToolCall, ToolChoice, ToolForm, Tools};
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::frontend::tools::Family;
+pub use crate::frontend::tools::{AnswerReader, Part, Reasoning};
+
 /// A function that the model may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
@@ -52,6 +55,14 @@ impl Tools {
     pub fn must_call(&self) -> bool {
         self.in_play() && matches!(self.choice, ToolChoice::Required | ToolChoice::Named(_))
     }
+}
+
+/// How a local model writes calls of tools into its text.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolForm {
+    pub family: &'static Family,
+    /// Whether it thinks before it answers.
+    pub reasoning: Reasoning,
 }
 
 /// A finished call of a tool, as a message of the conversation has it.

@@ -118,17 +118,21 @@ impl Steering {
         }
         let Some(token) = self.next(matcher) else { return Ok(None) };
         matcher.accept(token)?;
+        if matcher.is_finished() {
+            return Ok(Some(token));
+        }
         // Where the way was lost before, it may be too long by now: the answer is cut then.
         self.fits(matcher, &[token], left);
         Ok(Some(token))
     }
 
-    /// The next token on the way home.
+    /// The next token on the way home: an end token, where the answer may end.
     fn next(&mut self, matcher: &mut Matcher) -> Option<TokenId> {
         if self.route.is_empty() {
             self.route = matcher.home_tokens()?;
         }
-        self.route.first().copied()
+        let end = || matcher.program().engine().vocabulary().end_tokens().first();
+        self.route.first().or_else(end).copied()
     }
 }
 
@@ -145,10 +149,28 @@ impl Matcher {
 mod tests {
     use super::*;
     use crate::{
-        frontend::{Constraint, Policy},
+        frontend::{Constraint, Dialect, Notation, Policy, Written},
         matcher::Engine,
         vocab::byte_vocabulary,
     };
+
+    #[test]
+    fn where_the_answer_may_end_and_all_else_leads_too_far_it_ends() {
+        let engine = Engine::new(std::sync::Arc::new(byte_vocabulary()));
+        let regex = Written::new(Notation::Regex(Dialect::Rust), "ab(c{30})?");
+        let program = engine.compile(&Constraint::Written(regex), Policy::default()).unwrap();
+        let mut matcher = program.matcher();
+        let (mut steering, mut left) = (Steering::new(&mut matcher), 10);
+        while !matcher.is_finished() {
+            left -= 1;
+            let mask = matcher.mask();
+            // The model never wants to end.
+            let draw = |mask: &Arc<TokenMask>| mask.iter().find(|token| *token < 256);
+            let token = steering.draw(&mut matcher, mask, left, draw).unwrap().expect("it may end");
+            assert!(token == 97 || token == 98 || matcher.is_finished());
+        }
+        assert_eq!(left, 7);
+    }
 
     /// As many conditions on one item as are not told apart: the masks do not see that all letters must come in nine.
     #[test]

@@ -170,6 +170,7 @@ impl Writer {
                 let tokens = logprobs.then_some((&*tokens, offset));
                 sse::event(&D::delta(head, choice, &text, tokens, *include_usage))
             }
+            Update::Thought { choice, text } => sse::event(&D::thought(head, choice, &text, *include_usage)),
             Update::Call { choice, piece } => sse::event(&D::call(head, choice, &piece, *include_usage)),
             Update::Refusal { choice, text } => sse::event(&D::refusal(head, choice, &text, *include_usage)),
             Update::Finished { choice, reason, receipt } => {

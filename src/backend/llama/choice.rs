@@ -202,7 +202,9 @@ impl Choice {
                 drawn.map_err(|_| self.broken("no token can come next"))?
             }
         };
-        if model.tokenizer.vocabulary().kind(token) == TokenKind::EndOfGeneration {
+        // Within a constraint a token that ends answers elsewhere may stand for itself.
+        let stands = self.constraint.as_ref().and_then(|c| c.matcher.as_ref()).is_some_and(|m| !m.is_finished());
+        if model.tokenizer.vocabulary().kind(token) == TokenKind::EndOfGeneration && !stands {
             self.ending = Some(FinishReason::Stop);
             return Ok(());
         }
@@ -282,7 +284,9 @@ impl Choice {
     fn tell(&mut self, token: TokenId, logprob: Option<TokenLogprob>, model: &Model) {
         self.told += 1;
         let vocabulary = model.tokenizer.vocabulary();
-        let bytes = if vocabulary.kind(token) == TokenKind::Text { vocabulary.bytes(token) } else { &[] };
+        // A special token that a constraint asked for is part of its text.
+        let is_text = self.constraint.is_some() || vocabulary.kind(token) == TokenKind::Text;
+        let bytes = if is_text { vocabulary.bytes(token) } else { &[] };
         self.outgoing.push(bytes, logprob);
     }
 

@@ -75,7 +75,7 @@ impl Intake {
 
     fn prepare(&self, id: u64, job: &backend::Job) -> Result<(Vec<Choice>, Option<String>), Failure> {
         let request = &job.request;
-        if request.constraint.is_some() && job.program.is_none() {
+        if (request.constraint.is_some() || request.tools.in_play()) && job.program.is_none() {
             return Err(Failure::new(FailureKind::Internal, "the request has a constraint, but none was compiled"));
         }
         let refuse = |param: &str, message: &str| {

@@ -11,6 +11,7 @@
 //! Invariants
 //! - A token that the mask forbids is never sampled; without a mask nothing is sampled in a constrained answer.
 //! - Forced text is tokenised as the tokenizer would have done it (see `fast_forward.rs`).
+//! - Calls of tools are text that the constraint is about; special tokens in a constrained answer are spelled out in it.
 //! - No text of a caller becomes a control token in a chat (see `template.rs`); in a raw prompt control tokens mean
 //!   themselves.
 //! - What is drawn depends on the request, its seed and the logits only. llama.cpp's logits differ in their last bits
@@ -45,6 +46,7 @@ mod template;
 mod tests;
 mod text;
 mod tokenizer;
+mod tools;
 mod worker;
 
 use std::{
@@ -74,7 +76,7 @@ use self::{
 pub use self::{load::LoadError, template::TemplateOrigin};
 use super::{Backend, Job};
 use crate::{
-    inference::{Event, Failure, FailureKind, ModelInfo},
+    inference::{Event, Failure, FailureKind, ModelInfo, ToolForm},
     matcher::Engine,
     vocab::TokenId,
 };
@@ -161,6 +163,7 @@ pub struct LlamaBackend {
     info: ModelInfo,
     engine: Arc<Engine>,
     template: TemplateOrigin,
+    tool_form: ToolForm,
     orders: Mutex<mpsc::Sender<Order>>,
     waiting: Arc<AtomicUsize>,
     queue: usize,
@@ -201,7 +204,7 @@ impl LlamaBackend {
         let vocabulary = Arc::new(tokenizer::vocabulary(&native, &id));
         let tokenizer = Tokenizer::new(native.clone(), vocabulary.clone());
         let template = chat_template(&native, &tokenizer);
-        let origin = template.origin();
+        let (origin, tool_form) = (template.origin(), template.tool_form());
         let info = ModelInfo {
             created: created(path),
             owned_by: "local".to_owned(),
@@ -223,6 +226,7 @@ impl LlamaBackend {
             info,
             engine: Engine::new(vocabulary),
             template: origin,
+            tool_form,
             orders: Mutex::new(orders),
             waiting: Arc::new(AtomicUsize::new(0)),
             queue,
@@ -267,6 +271,10 @@ impl Backend for LlamaBackend {
 
     fn engine(&self) -> Option<&Arc<Engine>> {
         Some(&self.engine)
+    }
+
+    fn tool_form(&self) -> Option<ToolForm> {
+        Some(self.tool_form)
     }
 
     fn start(&self, job: Job) -> Result<UnboundedReceiver<Event>, Failure> {

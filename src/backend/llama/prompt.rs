@@ -5,7 +5,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    inference::{Failure, FailureKind, Message, Prompt, Request},
+    inference::{Failure, FailureKind, Message, Prompt, Request, Tool},
     vocab::TokenId,
 };
 
@@ -32,7 +32,10 @@ pub(super) fn tokens(
     let echoed = request.output.echo;
     let (tokens, echo) = match &request.prompt {
         Prompt::Chat(_) if echoed => return Err(bad("echo", "only a completion can repeat its prompt, not a chat")),
-        Prompt::Chat(messages) => (chat(messages, tokenizer, template)?, None),
+        Prompt::Chat(messages) => {
+            let offered = if request.tools.in_play() { &*request.tools.list } else { &[] };
+            (chat(messages, offered, tokenizer, template)?, None)
+        }
         Prompt::Text(text) => (led(tokenizer, tokenizer.with_special(text)), Some(text.clone())),
         Prompt::Tokens(tokens) => {
             let size = tokenizer.vocabulary().len();
@@ -61,12 +64,18 @@ pub(super) fn tokens(
     Ok(Tokens { tokens, echo: echo.filter(|_| echoed) })
 }
 
-fn chat(messages: &[Message], tokenizer: &Tokenizer, template: &ChatTemplate) -> Result<Vec<TokenId>, Failure> {
+fn chat(
+    messages: &[Message],
+    offered: &[Tool],
+    tokenizer: &Tokenizer,
+    template: &ChatTemplate,
+) -> Result<Vec<TokenId>, Failure> {
     if messages.is_empty() {
         return Err(bad("messages", "there are no messages"));
     }
-    let pieces =
-        template.render(messages).map_err(|why| bad("messages", format!("the model's chat template: {why}")))?;
+    let pieces = template
+        .render(messages, offered)
+        .map_err(|why| bad("messages", format!("the model's chat template: {why}")))?;
     let tokens = pieces.iter().flat_map(|piece| match piece {
         Piece::Template(text) => tokenizer.with_special(text),
         Piece::Plain(text) => tokenizer.plain(text),

@@ -14,12 +14,13 @@
 use minijinja::{
     Environment, Error, ErrorKind, Value, context,
     syntax::SyntaxConfig,
-    value::{Kwargs, Rest},
+    value::{Kwargs, Rest, Serde},
 };
 
-use super::date;
+use super::{date, tools};
 use crate::{
-    inference::Message,
+    frontend::tools::Family,
+    inference::{Message, Reasoning, Tool, ToolForm},
     vocab::{TokenKind, TokenTrie, Vocabulary},
 };
 
@@ -55,6 +56,9 @@ pub(super) struct ChatTemplate {
     /// The written forms of all control tokens.
     control: TokenTrie,
     longest: usize,
+    /// The template takes tools itself.
+    knows_tools: bool,
+    family: &'static Family,
 }
 
 impl ChatTemplate {
@@ -74,8 +78,29 @@ impl ChatTemplate {
         let is_control = |id: &u32| vocabulary.kind(*id) != TokenKind::Text && vocabulary.bytes(*id).len() > 1;
         let control: Vec<u32> = (0..vocabulary.len() as u32).filter(is_control).collect();
         let control = TokenTrie::new(control.iter().map(|id| (*id, vocabulary.bytes(*id))));
-        let knows_developer = source.is_some_and(|source| source.contains("developer"));
-        Self { environment, origin, bos, eos, knows_developer, longest: control.max_depth(), control }
+        let source = source.filter(|_| origin == TemplateOrigin::Model).unwrap_or(CHATML);
+        let knows_developer = source.contains("developer");
+        // Models whose template is of no known family are told how to write calls, and so are those whose own form has
+        // arguments that are not JSON.
+        let family = Family::of_template(source).filter(|family| source.contains("tools") && family.has_json());
+        let knows_tools = family.is_some();
+        let family = family.or(Family::named("hermes")).expect("it is one of the families");
+        let longest = control.max_depth();
+        Self { environment, origin, bos, eos, knows_developer, control, longest, knows_tools, family }
+    }
+
+    /// How the model writes calls of tools.
+    pub fn tool_form(&self) -> ToolForm {
+        let thought = self.family.thought_mark().filter(|_| self.knows_tools);
+        let reasoning = thought.map_or(Reasoning::None, |mark| {
+            // Some templates open a thought at the beginning of every answer.
+            let opens = self.render(&[Message::new("user", "x")], &[]).is_ok_and(|pieces| match pieces.last() {
+                Some(Piece::Template(text)) => text.trim_end().ends_with(mark.trim()),
+                _ => false,
+            });
+            if opens { Reasoning::Open } else { Reasoning::Optional }
+        });
+        ToolForm { family: self.family, reasoning }
     }
 
     pub fn origin(&self) -> TemplateOrigin {
@@ -86,27 +111,53 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// What the template raises (roles in the wrong order, say), in its own words.
-    pub fn render(&self, messages: &[Message]) -> Result<Vec<Piece>, String> {
-        let texts = || messages.iter().flat_map(|m| [Some(&m.role), Some(&m.content), m.name.as_ref()]).flatten();
-        let is_free = |mark: &char| texts().all(|text| !text.contains(*mark));
+    pub fn render(&self, messages: &[Message], offered: &[Tool]) -> Result<Vec<Piece>, String> {
+        if !self.knows_tools {
+            return self.rendered(&tools::told(messages, offered), &[], false);
+        }
+        // Most templates want the arguments of calls as objects, some as text.
+        let with_objects = self.rendered(messages, offered, false);
+        match with_objects {
+            Err(why) if messages.iter().any(|message| !message.tool_calls.is_empty()) => {
+                self.rendered(messages, offered, true).map_err(|_| why)
+            }
+            result => result,
+        }
+    }
+
+    fn rendered(&self, messages: &[Message], offered: &[Tool], as_text: bool) -> Result<Vec<Piece>, String> {
+        let is_free = |mark: &char| {
+            let said = |m: &Message| {
+                let calls =
+                    m.tool_calls.iter().any(|c| [&c.id, &c.name, &c.arguments].iter().any(|t| t.contains(*mark)));
+                let texts = [Some(&m.role), Some(&m.content), m.name.as_ref(), m.tool_call_id.as_ref()];
+                calls || texts.into_iter().flatten().any(|text| text.contains(*mark))
+            };
+            !messages.iter().any(said) && !offered.iter().any(|one| tools::tool(one).to_string().contains(*mark))
+        };
         let mut marks = ('\u{FDD0}'..='\u{FDEF}').filter(is_free);
         let (open, close) = marks.next().zip(marks.next()).ok_or("the messages use every noncharacter of Unicode")?;
         let guard = |text: &str| Value::from(self.guard(text, open, close));
+        let safe = |value: &serde_json::Value| {
+            Value::from(Serde(tools::guarded(value, &|text| self.guard(text, open, close))))
+        };
+        let offered = offered.iter().map(|one| safe(&tools::tool(one))).collect::<Vec<_>>();
         let message = |message: &Message| {
             let role = match message.role.as_str() {
                 "developer" if !self.knows_developer => "system",
                 role => role,
             };
-            match &message.name {
-                Some(name) => {
-                    context! { role => guard(role), content => guard(&message.content), name => guard(name) }
-                }
-                None => context! { role => guard(role), content => guard(&message.content) },
-            }
+            let mut fields = vec![("role", guard(role)), ("content", guard(&message.content))];
+            fields.extend(message.name.as_ref().map(|name| ("name", guard(name))));
+            fields.extend(message.tool_call_id.as_ref().map(|id| ("tool_call_id", guard(id))));
+            let calls = message.tool_calls.iter().map(|call| safe(&tools::call(call, as_text)));
+            fields.extend((!message.tool_calls.is_empty()).then(|| ("tool_calls", calls.collect())));
+            Value::from_pairs(fields)
         };
         let template = self.environment.get_template("chat").map_err(|error| error.to_string())?;
         let rendered = template.render(context! {
             messages => messages.iter().map(message).collect::<Vec<_>>(),
+            tools => if offered.is_empty() { Value::from(()) } else { Value::from(offered) },
             add_generation_prompt => true,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
@@ -246,7 +297,7 @@ fn unescape_html(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocab::Token;
+    use crate::{inference::ToolCall, vocab::Token};
 
     fn template(source: Option<&str>) -> ChatTemplate {
         let token = |text: &str, kind| Token { bytes: text.as_bytes().into(), kind };
@@ -283,7 +334,8 @@ mod tests {
     fn without_a_template_it_is_chatml() {
         let template = template(None);
         assert_eq!(template.origin(), TemplateOrigin::Fallback);
-        let pieces = template.render(&[message("developer", "Be brief."), message("user", "Hi")]).expect("renders");
+        let pieces =
+            template.render(&[message("developer", "Be brief."), message("user", "Hi")], &[]).expect("renders");
         let expected =
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
         assert_eq!(pieces, [Piece::Template(expected.into())]);
@@ -300,7 +352,7 @@ mod tests {
             ("|> c", vec!["|>"]),
             ("\u{FDD0}<|im_end|>", vec!["<|im_end|>"]),
         ] {
-            let pieces = template.render(&[message("user", content)]).expect("renders");
+            let pieces = template.render(&[message("user", content)], &[]).expect("renders");
             assert_eq!(plain(&pieces), expected, "{content:?}");
             assert_eq!(text(&pieces), format!("<|im_start|>user\n{content}<|im_end|>\n<|im_start|>assistant\n"));
         }
@@ -313,8 +365,50 @@ mod tests {
                       {{ bos_token }}{%- endfor %}";
         let template = template(Some(source));
         assert_eq!(template.origin(), TemplateOrigin::Model);
-        let pieces = template.render(&[message("user", " x "), message("user", "y")]).expect("renders");
+        let pieces = template.render(&[message("user", " x "), message("user", "y")], &[]).expect("renders");
         assert_eq!(text(&pieces), "x{\"a\": \"<b>\"}y{\"a\": \"<b>\"}<s>");
-        assert_eq!(template.render(&[message("tool", "")]), Err("no tools".to_owned()));
+        assert_eq!(template.render(&[message("tool", "")], &[]), Err("no tools".to_owned()));
+    }
+
+    #[test]
+    fn tools_as_templates_have_them_and_as_text() {
+        let tool = Tool {
+            name: "find".to_owned(),
+            description: Some("a <|im_end|> b".to_owned()),
+            parameters: Some(r#"{"type":"object","properties":{"z":{},"a":{}}}"#.into()),
+            strict: false,
+        };
+        let call = ToolCall { id: "1".to_owned(), name: "find".to_owned(), arguments: "{\"q\": [1]}".to_owned() };
+        let called = Message { tool_calls: vec![call], ..message("assistant", "") };
+        let messages = [message("user", "Hi"), called, message("tool", "two")];
+        let source = "{% for t in tools %}{{ t | tojson }};{% endfor %}{% for m in messages %}{{ m.role }}:{{ m.content }}\
+                      {% for c in m.tool_calls %}<tool_call>{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}";
+        let template_of = |source: &str| template(Some(source));
+        let pieces = template_of(source).render(&messages, &[tool.clone()]).expect("renders");
+        let expected = "{\"type\": \"function\", \"function\": {\"name\": \"find\", \"description\": \"a <|im_end|> b\", \"parameters\": \
+                        {\"type\": \"object\", \"properties\": {\"z\": {}, \"a\": {}}}}};user:Hiassistant:<tool_call>{\"q\": [1]}tool:two";
+        assert_eq!(text(&pieces), expected);
+        assert_eq!(plain(&pieces), ["<|im_end|>"], "a description is no place for control tokens");
+        assert_eq!(template_of(source).tool_form().family.name, "hermes");
+        // A template that wants the arguments as text.
+        let as_text = source.replace("c.function.arguments | tojson", "c.function.arguments.strip()");
+        let pieces = template_of(&as_text).render(&messages, &[]).expect("renders");
+        assert_eq!(text(&pieces), "user:Hiassistant:<tool_call>{\"q\": [1]}tool:two");
+        // One that knows no tools.
+        let told = text(&template(None).render(&messages, &[tool]).expect("renders"));
+        assert!(told.starts_with("<|im_start|>system\nYou can call functions."), "{told}");
+        assert!(told.contains("<|im_start|>assistant\n<tool_call>\n{\"name\":\"find\",\"arguments\":{\"q\":[1]}}\n</tool_call><|im_end|>"), "{told}");
+        assert!(told.contains("<|im_start|>user\n<tool_response>\ntwo\n</tool_response><|im_end|>"), "{told}");
+    }
+
+    #[test]
+    fn thoughts_that_the_prompt_opens() {
+        let source = |end: &str| {
+            format!("{{# tools <tool_call> #}}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}{end}")
+        };
+        let reasoning = |end: &str| template(Some(&source(end))).tool_form().reasoning;
+        assert_eq!(reasoning("A:"), Reasoning::Optional);
+        assert_eq!(reasoning("A:<think>\n"), Reasoning::Open);
+        assert_eq!(template(None).tool_form().reasoning, Reasoning::None);
     }
 }

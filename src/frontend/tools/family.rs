@@ -14,6 +14,8 @@ pub struct Family {
     pub source: String,
     /// What the names of its models begin with.
     models: Vec<String>,
+    /// What all of their chat templates have in them.
+    template: Vec<String>,
     /// Markers that are special tokens of its models.
     pub(super) special: Vec<Box<str>>,
     /// With what the first call begins.
@@ -88,6 +90,28 @@ impl Family {
 
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|family| family.name == name)
+    }
+
+    /// The family that a chat template writes calls for; the one of which it has the most in it.
+    pub fn of_template(template: &str) -> Option<&'static Self> {
+        let fits = |family: &&Self| family.template.iter().all(|part| template.contains(&**part));
+        let found = Self::all().iter().filter(|family| !family.template.is_empty()).filter(fits);
+        found.max_by_key(|family| family.template.len())
+    }
+
+    /// What comes before an answer that is no call, if anything does.
+    pub(super) fn answer_mark(&self) -> Option<&str> {
+        Some(&*self.answer).filter(|mark| !mark.is_empty())
+    }
+
+    /// Arguments are JSON in its text: what an [`super::AnswerReader`] can take apart.
+    pub fn has_json(&self) -> bool {
+        self.style == json()
+    }
+
+    /// What opens a thought.
+    pub fn thought_mark(&self) -> Option<&str> {
+        self.reasoning.as_ref().map(|marks| &*marks.open)
     }
 
     /// The family of a model, by the beginning of its name; the longest that fits counts. An owner before a slash does

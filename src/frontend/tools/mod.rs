@@ -4,11 +4,14 @@
 //! whether one must be called; from both comes a [`Grammar`] of whole answers.
 //!
 //! A marker that is one of a model's special tokens may come as that token or as its text: which it is, is for the
-//! vocabulary to say. Free text ends where a call begins, and nothing follows the calls.
+//! vocabulary to say. Free text ends where a call begins, and nothing follows the calls. An [`AnswerReader`] takes such
+//! an answer apart again.
 
 mod family;
+mod reader;
 
 pub use family::Family;
+pub use reader::{AnswerReader, Part};
 
 use super::{
     Diagnostic, DiagnosticKind, dispatch, regex,

@@ -15,7 +15,7 @@ const TOOLS: [Tool; 2] = [
 ];
 
 /// A call of `find`, as each family writes it.
-const CALLS: [(&str, &str, &str); 10] = [
+pub(super) const CALLS: [(&str, &str, &str); 10] = [
     ("hermes", "<tool_call>\n{\"name\": \"find\", \"arguments\": {\"q\": \"x\"}}\n</tool_call>", "\n"),
     ("llama3", "{\"name\": \"find\", \"parameters\": {\"q\": \"x\"}}", ""),
     ("mistral", "[TOOL_CALLS][{\"name\": \"find\", \"arguments\": {\"q\": \"x\"}, \"id\": \"aB3dE6gH9\"}]", ""),

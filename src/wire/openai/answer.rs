@@ -17,6 +17,8 @@ pub struct Whole {
 #[derive(Debug, Default)]
 pub struct Choice {
     pub text: String,
+    /// What the model thought before it answered.
+    pub thought: String,
     /// The words with which the model declined.
     pub refusal: Option<String>,
     /// Each with its index, id, name and all of its arguments.
@@ -46,6 +48,11 @@ impl Whole {
                     if let Some(all) = &mut choice.logprobs {
                         all.extend(logprobs);
                     }
+                }
+            }
+            Update::Thought { choice, text } => {
+                if let Some(choice) = self.choices.get_mut(choice as usize) {
+                    choice.thought.push_str(&text);
                 }
             }
             Update::Refusal { choice, text } => {

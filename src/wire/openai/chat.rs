@@ -73,7 +73,7 @@ impl Dialect for Chat {
     }
 
     fn opening(head: &Head, choice: u32, usage_follows: bool) -> Option<String> {
-        let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), tool_calls: None };
+        let delta = Delta { role: Some("assistant"), content: Some(""), refusal: Some(None), ..Delta::default() };
         Some(chunk(head, choice, delta, None, None, None, usage_follows))
     }
 
@@ -87,6 +87,11 @@ impl Dialect for Chat {
         let delta = Delta { content: Some(text), ..Delta::default() };
         let logprobs = logprobs.map(|(tokens, _)| ChatLogprobs::new(tokens));
         chunk(head, choice, delta, logprobs, None, None, usage_follows)
+    }
+
+    fn thought(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String {
+        let delta = Delta { reasoning_content: Some(text), ..Delta::default() };
+        chunk(head, choice, delta, None, None, None, usage_follows)
     }
 
     fn call(head: &Head, choice: u32, piece: &CallPiece, usage_follows: bool) -> String {
@@ -249,6 +254,9 @@ struct Answer<'a> {
     role: &'static str,
     /// Null beside a refusal, and beside calls without a text.
     content: Option<&'a str>,
+    /// As DeepSeek and the servers of open models have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
     refusal: Option<&'a str>,
     annotations: [(); 0],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -276,6 +284,7 @@ impl<'a> WholeChoice<'a> {
             message: Answer {
                 role: "assistant",
                 content: (!silent && choice.refusal.is_none()).then_some(&*choice.text),
+                reasoning_content: Some(&*choice.thought).filter(|thought| !thought.is_empty()),
                 refusal: choice.refusal.as_deref(),
                 annotations: [],
                 tool_calls: choice.calls.iter().map(call).collect(),
@@ -315,6 +324,8 @@ struct Delta<'a> {
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
     /// `null` where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Option<&'a str>>,

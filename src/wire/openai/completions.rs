@@ -71,6 +71,10 @@ impl Dialect for Completions {
     }
 
     /// The older endpoint has no tools.
+    fn thought(head: &Head, choice: u32, _text: &str, usage_follows: bool) -> String {
+        Self::delta(head, choice, "", None, usage_follows)
+    }
+
     fn call(head: &Head, choice: u32, _piece: &CallPiece, usage_follows: bool) -> String {
         Self::delta(head, choice, "", None, usage_follows)
     }

@@ -75,6 +75,9 @@ pub trait Dialect {
         usage_follows: bool,
     ) -> String;
 
+    /// The chunk with more of what the model thinks before it answers.
+    fn thought(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String;
+
     /// The chunk with a piece of a tool call.
     fn call(head: &Head, choice: u32, piece: &CallPiece, usage_follows: bool) -> String;
 

@@ -274,6 +274,60 @@ def test_answers_that_are_not_json(client, model):
         assert answer.finish_reason == "stop" and re.fullmatch(pattern, text, re.DOTALL), (form, text)
 
 
+WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "The weather in a town.", "parameters": {
+    "type": "object", "properties": {"town": {"type": "string", "maxLength": 12}, "unit": {"enum": ["C", "F"]}},
+    "required": ["town", "unit"], "additionalProperties": False}}}
+CLOCK = {"type": "function", "function": {"name": "get_time", "description": "The time of day."}}
+TOWNS = [{"role": "user", "content": "What is the weather in Oslo and in Rome, and how late is it?"}]
+
+
+def check_call(call):
+    assert call.type == "function" and call.id, call
+    arguments = json.loads(call.function.arguments)
+    if call.function.name == "get_weather":
+        jsonschema.validate(arguments, WEATHER["function"]["parameters"])
+    else:
+        assert (call.function.name, arguments) == ("get_time", {}), call
+
+
+def test_tools(client, model):
+    for seed in range(3):
+        named = {"type": "function", "function": {"name": "get_weather"}}
+        for choice, parallel in (("required", True), ("required", False), (named, False), ("auto", True)):
+            answer = client.chat.completions.create(model=model, messages=TOWNS, tools=[WEATHER, CLOCK], tool_choice=choice,
+                                                    parallel_tool_calls=parallel, max_tokens=120, seed=seed).choices[0]
+            calls = answer.message.tool_calls or []
+            assert calls or choice == "auto", answer
+            assert answer.finish_reason == ("tool_calls" if calls else "stop"), answer
+            assert parallel or len(calls) == 1, answer
+            for call in calls:
+                check_call(call)
+                assert choice != named or call.function.name == "get_weather"
+
+
+def test_tools_streamed(client, model):
+    with client.chat.completions.stream(model=model, messages=TOWNS, tools=[WEATHER, CLOCK], tool_choice="required",
+                                        max_tokens=120, seed=5) as stream:
+        pieces = sum(event.type == "tool_calls.function.arguments.delta" for event in stream)
+        answer = stream.get_final_completion().choices[0]
+    assert answer.finish_reason == "tool_calls" and pieces >= len(answer.message.tool_calls), answer
+    for call in answer.message.tool_calls:
+        check_call(call)
+
+
+def test_a_conversation_with_tools(client, model):
+    asked = client.chat.completions.create(model=model, messages=TOWNS, tools=[WEATHER], tool_choice="required", max_tokens=100,
+                                           seed=1).choices[0].message
+    results = [{"role": "tool", "tool_call_id": call.id, "content": "12 degrees"} for call in asked.tool_calls]
+    answer = client.chat.completions.create(model=model, messages=[*TOWNS, asked, *results], tools=[WEATHER], tool_choice="none",
+                                            max_tokens=40).choices[0]
+    assert answer.message.content and not answer.message.tool_calls, answer
+    form = as_format({"type": "object", "properties": {"degrees": {"type": "integer"}}, "required": ["degrees"]})
+    answer = client.chat.completions.create(model=model, messages=[*TOWNS, asked, *results], tools=[WEATHER], max_tokens=100,
+                                            response_format=form).choices[0]
+    assert answer.message.tool_calls or isinstance(json.loads(answer.message.content)["degrees"], int), answer
+
+
 def test_indented_text_is_as_python_writes_it(client, model):
     schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "tags": {
         "type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 1, "maxItems": 3}, "empty": {"const": []}},

@@ -80,6 +80,12 @@ fn regular_expressions_and_choices() {
     assert_eq!((repaired.status, &*repaired.out), (0, "green"));
     let both = espalier(&["check", "--choice", lines.path(), "--regex", "a"], "a");
     assert_eq!(both.status, 2, "one demand at a time");
+    // A special token is its spelling in a text; one by its number has none.
+    let grammar = Scratch::new("named.gbnf", "root ::= <tool> [a-z]+");
+    assert_eq!(espalier(&["check", "--gbnf", grammar.path()], "<tool>ab").status, 0);
+    assert_eq!(espalier(&["check", "--gbnf", grammar.path()], "ab").status, 1);
+    let numbered = Scratch::new("numbered.gbnf", "root ::= <[5]> [a-z]+");
+    assert_eq!(espalier(&["check", "--gbnf", numbered.path()], "ab").status, 2);
     // What would mean nothing is not passed over.
     let startless = espalier(&["check", "--regex", "a", "--start", "b"], "a");
     assert_eq!(startless.status, 2);

@@ -8,7 +8,7 @@ use espalier::{
         scripted::{Scripted, Step},
     },
     gateway::{Gateway, Limits, Route},
-    inference::{Event, Failure, FinishReason, Times, TokenLogprob, Usage},
+    inference::{Event, Failure, FinishReason, Times, TokenLogprob, ToolForm, Usage},
     matcher::Engine,
     server::{ApiKeys, App, Metrics, serve},
     vocab::byte_vocabulary,
@@ -34,6 +34,8 @@ pub struct Setup {
     pub keys: Vec<&'static str>,
     pub grace: Duration,
     pub masks: bool,
+    /// How the model writes calls of tools, if it does.
+    pub tools: Option<ToolForm>,
     pub routes: Vec<Route>,
 }
 
@@ -45,6 +47,7 @@ impl Default for Setup {
             keys: Vec::new(),
             grace: Duration::from_millis(200),
             masks: true,
+            tools: None,
             routes: Vec::new(),
         }
     }
@@ -53,7 +56,11 @@ impl Default for Setup {
 impl Setup {
     pub async fn serve(self, script: impl Fn(&Job) -> Result<Vec<Step>, Failure> + Send + Sync + 'static) -> Server {
         let engine = self.masks.then(|| Engine::new(Arc::new(byte_vocabulary())));
-        let backend = Arc::new(Scripted::new(MODEL, engine, script));
+        let backend = Scripted::new(MODEL, engine, script);
+        let backend = Arc::new(match self.tools {
+            Some(form) => backend.with_tools(form),
+            None => backend,
+        });
         let app = Arc::new(App {
             gateway: Gateway::new(vec![backend.clone() as Arc<dyn Backend>], self.limits).with_routes(self.routes),
             metrics: Metrics::new(),

@@ -8,3 +8,4 @@ mod configuration;
 mod engine;
 pub mod harness;
 mod lifecycle;
+mod tools;
