@@ -79,6 +79,9 @@ impl Blueprint {
         limits: Limits,
         strings: &Arc<StringCache>,
     ) -> Result<(Self, Automaton), Diagnostic> {
+        let plain =
+            grammar.without_edges().map_err(|fault| Diagnostic::new(DiagnosticKind::Unsupported, fault.to_string()))?;
+        let grammar = plain.as_ref().unwrap_or(grammar);
         let plan = Plan::new(grammar, limits).map_err(|overrun| grammar_too_large(&overrun))?;
         if plan.unproductive().contains(&grammar.start()) {
             return Err(without_text(grammar, plan.unproductive()));

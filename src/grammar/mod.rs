@@ -11,10 +11,12 @@
 
 mod builder;
 pub mod charset;
+mod edges;
 mod regex;
 
 pub use builder::Builder;
 pub use charset::CharSet;
+pub use edges::EdgeFault;
 pub use regex::{Look, Regex};
 
 /// A rule's number in its grammar.
@@ -34,6 +36,8 @@ pub enum Expr {
     Pattern(Box<str>),
     /// A JSON text that satisfies this schema.
     Json(Box<str>),
+    /// No text: the next character is none of these, or there is none.
+    Edge(CharSet),
     Rule(RuleId),
     /// A text of this rule or nothing; but nothing at the very beginning of the answer.
     Ignore(RuleId),
@@ -137,7 +141,9 @@ impl Expr {
             Self::Seq(parts) => Self::Seq(all(parts)),
             Self::Alt(parts) => Self::Alt(all(parts)),
             Self::Repeat { body, min, max } => body.shifted(by).repeat(*min, *max),
-            Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) => self.clone(),
+            Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) | Self::Edge(_) => {
+                self.clone()
+            }
         }
     }
 
@@ -146,7 +152,13 @@ impl Expr {
             Self::Token(_) => true,
             Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::has_tokens),
             Self::Repeat { body, .. } => body.has_tokens(),
-            Self::Empty | Self::Lexeme(_) | Self::Pattern(_) | Self::Json(_) | Self::Rule(_) | Self::Ignore(_) => false,
+            Self::Empty
+            | Self::Lexeme(_)
+            | Self::Pattern(_)
+            | Self::Json(_)
+            | Self::Edge(_)
+            | Self::Rule(_)
+            | Self::Ignore(_) => false,
         }
     }
 
@@ -157,9 +169,13 @@ impl Expr {
             Self::Alt(parts) => Self::Alt(all(parts)?),
             Self::Token(class) => replace(class)?,
             Self::Repeat { body, min, max } => body.with_tokens(replace)?.repeat(*min, *max),
-            Self::Empty | Self::Lexeme(_) | Self::Pattern(_) | Self::Json(_) | Self::Rule(_) | Self::Ignore(_) => {
-                self.clone()
-            }
+            Self::Empty
+            | Self::Lexeme(_)
+            | Self::Pattern(_)
+            | Self::Json(_)
+            | Self::Edge(_)
+            | Self::Rule(_)
+            | Self::Ignore(_) => self.clone(),
         })
     }
 

@@ -155,7 +155,7 @@ impl<'a> Draft<'a> {
             }
             // A rule that is not known yet calls itself.
             Expr::Rule(rule) => self.lexical[rule.0 as usize].flatten(),
-            Expr::Json(_) | Expr::Pattern(_) | Expr::Ignore(_) => None,
+            Expr::Json(_) | Expr::Pattern(_) | Expr::Ignore(_) | Expr::Edge(_) => None,
             Expr::Seq(parts) => {
                 let parts = parts.iter().map(|part| self.lexical_of(part)).collect::<Option<Vec<_>>>()?;
                 Some(self.joined(&parts))
@@ -193,7 +193,8 @@ impl<'a> Draft<'a> {
         }
         match body {
             Expr::Empty => fragment.edges[from as usize].push((None, to)),
-            Expr::Lexeme(_) | Expr::Token(_) => {}
+            // Edges are taken out of a grammar before; one that is left has no text, which is the safe side.
+            Expr::Lexeme(_) | Expr::Token(_) | Expr::Edge(_) => {}
             Expr::Json(_) | Expr::Pattern(_) => {
                 let part = self.part(body);
                 fragment.edges[from as usize].push((Some(Symbol::Part(part)), to));
@@ -374,7 +375,7 @@ fn calls_of(body: &Expr, visit: &mut impl FnMut(RuleId)) {
         Expr::Rule(rule) | Expr::Ignore(rule) => visit(*rule),
         Expr::Seq(parts) | Expr::Alt(parts) => parts.iter().for_each(|part| calls_of(part, visit)),
         Expr::Repeat { body, .. } => calls_of(body, visit),
-        Expr::Empty | Expr::Lexeme(_) | Expr::Token(_) | Expr::Json(_) | Expr::Pattern(_) => {}
+        Expr::Empty | Expr::Lexeme(_) | Expr::Token(_) | Expr::Json(_) | Expr::Pattern(_) | Expr::Edge(_) => {}
     }
 }
 

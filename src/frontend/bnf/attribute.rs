@@ -204,7 +204,7 @@ impl<'a> Regular<'a> {
             Expr::Seq(parts) => self.sequence(parts),
             Expr::Alt(ways) => ways.iter().map(|way| self.expr(way)).collect::<Option<_>>().map(Regex::alternation),
             Expr::Repeat { body, min, max } => Some(self.expr(body)?.repeat(*min, *max)),
-            Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) | Expr::Ignore(_) => None,
+            Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) | Expr::Ignore(_) | Expr::Edge(_) => None,
         }
     }
 }

@@ -11,7 +11,9 @@
 //! last, unless `allow_initial_skip` is set.
 //!
 //! Regular expressions are read as the `regex` crate does; what it does not take (lookarounds, for one) as Python does.
-//! Conditions on the text around a match see the text of the whole terminal and nothing beyond.
+//! Conditions on the text around a match see the text of the whole terminal and nothing beyond, but for one kind: at a
+//! terminal's end, `\b` and `(?!..)` over a class of characters are about the character that comes next in the answer, so
+//! that words do not run together where no lexer takes the longest match.
 //!
 //! Refused by name: `max_tokens`, which counts tokens, `%declare`, imports from files, references to other grammars
 //! (`@name`), which there are none of.
@@ -21,12 +23,13 @@
 //! | `scan`, `parse`, `attributes`, `special` | the notation |
 //! | `syntax`, `parametric` | the tree |
 //! | `module` | which name means what: imports, overrides, nested grammars |
-//! | `rules`, `terminals`, `substring`, `stop` | from the tree to the grammar |
+//! | `rules`, `terminals`, `edges`, `substring`, `stop` | from the tree to the grammar |
 //! | `library/` | terminals to import |
 //!
 //! Sources: llguidance's `docs/syntax.md` and `docs/parametric.md`, Lark's reference of its grammar.
 
 mod attributes;
+mod edges;
 mod module;
 mod parametric;
 mod parse;

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    Parsed, Place, hinted, invalid,
+    Parsed, Place, edges, hinted, invalid,
     module::Modules,
     stop,
     syntax::{Atom, Attributes, Choice, Term, Way, is_terminal},
@@ -208,11 +208,19 @@ fn in_pattern(place: Place, refusal: super::Diagnostic) -> super::Diagnostic {
     super::Diagnostic { message, position: Some(place), ..refusal }
 }
 
-/// A lexeme.
+/// A lexeme. Conditions at its end on what comes next are about the text behind it.
 pub fn lexeme(place: Place, regex: Regex) -> Parsed<Expr> {
-    if regex == Regex::Empty {
-        return Ok(Expr::Empty);
+    let mut ways = Vec::new();
+    for (regex, edge) in edges::parted(regex) {
+        let body = match regex {
+            Regex::Empty => Expr::Empty,
+            regex => regex::whole(regex::decided(regex))
+                .map_err(|refusal| super::Diagnostic { position: Some(place), ..refusal })?,
+        };
+        ways.push(match edge {
+            Some(edge) => Expr::seq(vec![body, Expr::Edge(edge)]),
+            None => body,
+        });
     }
-    let refused = |refusal| super::Diagnostic { position: Some(place), ..refusal };
-    regex::whole(regex::decided(regex)).map_err(refused)
+    Ok(Expr::alt(ways))
 }

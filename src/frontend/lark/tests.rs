@@ -157,3 +157,23 @@ fn large_and_deep_grammars() {
     let many = format!("start: r0\n{many}r100000: \"z\"\n");
     assert_eq!(read(&many, START).expect("it is only long").rules().len(), 100_002);
 }
+
+#[test]
+fn words_do_not_run_together() {
+    let words = r#"
+        start: (LET NAME "=" (NAME | NUMBER) ";"?)+
+        LET: /let\b/
+        NAME: /[a-z][a-z0-9]*(?![a-z0-9])/ & ~("let")
+        NUMBER: /[0-9]+(?![a-z0-9.])/ | /[0-9]+\.[0-9]+(?![a-z0-9])/
+        %ignore " "
+    "#;
+    check(
+        words,
+        &["let a=b let b=1", "let a=b;let b=1", "let a=1.5;", "let letter=x"],
+        &["leta=b", "let a=blet b=1", "let a=1let b=1", "let a=1.", "let let=1"],
+    );
+    // An operator that is the beginning of another.
+    check("start: A (/<(?!=)/ | \"<=\") A\nA: /=?a/", &["a<a", "a<=a", "a<==a"], &["a<"]);
+    // A condition that is not about one character sees the text of its terminal.
+    check("start: /a(?!bc)/ \"b\"", &["ab"], &["a"]);
+}
