@@ -32,8 +32,7 @@ pub enum Expr {
     Token(TokenClass),
     /// A text that this pattern of ECMA 262 matches as a whole: for conditions on what stands around, which no lexeme has.
     Pattern(Box<str>),
-    /// A JSON text that satisfies this schema.
-    Json(Box<str>),
+    Json(Json),
     Rule(RuleId),
     /// A text of this rule or nothing; but nothing at the very beginning of the answer.
     Ignore(RuleId),
@@ -45,6 +44,30 @@ pub enum Expr {
         min: u32,
         max: Option<u32>,
     },
+}
+
+/// A JSON text that satisfies a schema.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Json {
+    pub schema: Box<str>,
+    /// None: as JSON has it.
+    pub layout: Option<Box<Layout>>,
+}
+
+/// What stands between the parts of a JSON text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// Instead of `,` and of `:`.
+    pub item: Regex,
+    pub key: Regex,
+    /// May stand once wherever whitespace may, but not around the whole text. None: nothing may.
+    pub blank: Option<Regex>,
+}
+
+impl<T: Into<Box<str>>> From<T> for Json {
+    fn from(schema: T) -> Self {
+        Self { schema: schema.into(), layout: None }
+    }
 }
 
 /// Which special tokens may stand in a place.

@@ -334,7 +334,7 @@ impl<'a> Draft<'a> {
 
     fn part(&mut self, body: &Expr) -> u32 {
         let part = match body {
-            Expr::Json(schema) => Embedded::Json(schema.clone()),
+            Expr::Json(json) => Embedded::Json(json.clone()),
             Expr::Pattern(pattern) => Embedded::Pattern(pattern.clone()),
             _ => unreachable!("asked for these two"),
         };

@@ -449,6 +449,16 @@ impl Chart {
         }
     }
 
+    /// Inside a string or a key of a JSON value that is laid out in its own way: as [`Chart::json`].
+    pub fn laid_text(&mut self, place: Place) -> Option<(usize, &mut json::Machine, json::State)> {
+        let Reading::Part(number) = place.reading() else { return None };
+        let (part, state) = self.part_states[number as usize];
+        match (&mut self.parts[part as usize], state) {
+            (Part::Laid(laid), PartState::Laid(state)) => Some((part as usize, &mut laid.machine, state.text()?)),
+            _ => None,
+        }
+    }
+
     /// What completes a value that is being read.
     pub(super) fn rest_of_value(&mut self, number: u32) -> Option<Vec<u8>> {
         let (part, state) = self.part_states[number as usize];

@@ -7,6 +7,7 @@
 //! | `stack` | where calls return to, shared by all readings and by all places with the same continuations |
 //! | `machine` | states: what is being read, and where that returns to |
 //! | `part` | what is no grammar: JSON values, patterns with conditions around them |
+//! | `layout` | JSON values with other signs and whitespace than JSON's between their parts |
 //! | `home` | the shortest way to an end |
 //!
 //! Nouns: a [`Plan`] is a grammar as a network; a [`Chart`] is its automaton with everything that it found out; a
@@ -28,6 +29,7 @@
 
 mod build;
 mod home;
+mod layout;
 mod lexeme;
 mod machine;
 mod network;
@@ -39,6 +41,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 pub use build::{ENDING, MARK, SPECIAL, TEXT, spelling};
+pub use layout::{Laid, Signs};
 pub use machine::{Chart, Expanded, Place, Reading, StateId};
 pub use network::NodeId;
 pub use part::{Embedded, Part};

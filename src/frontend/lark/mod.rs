@@ -21,12 +21,13 @@
 //! | `scan`, `parse`, `attributes`, `special` | the notation |
 //! | `syntax`, `parametric` | the tree |
 //! | `module` | which name means what: imports, overrides, nested grammars |
-//! | `rules`, `terminals`, `substring`, `stop` | from the tree to the grammar |
+//! | `rules`, `terminals`, `substring`, `stop`, `layout` | from the tree to the grammar |
 //! | `library/` | terminals to import |
 //!
 //! Sources: llguidance's `docs/syntax.md` and `docs/parametric.md`, Lark's reference of its grammar.
 
 mod attributes;
+mod layout;
 mod module;
 mod parametric;
 mod parse;

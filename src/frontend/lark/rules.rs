@@ -5,7 +5,7 @@ use std::{collections::HashMap, rc::Rc};
 use rustc_hash::FxHashMap;
 
 use super::{
-    Parsed, Place, hinted, invalid,
+    Parsed, Place, hinted, invalid, layout,
     module::Modules,
     stop::nullable,
     syntax::{Atom, Choice, Definition, Document, Term, Way, is_terminal},
@@ -255,7 +255,7 @@ impl Maker {
                 let refusal = unsupported(place, format!("there is no grammar \"@{name}\" to refer to"));
                 Err(hinted(refusal, "put it in its place with %lark { } or %json { }"))
             }
-            Atom::Json(schema) => self.behind_skip(module, Expr::Json(schema.clone())),
+            Atom::Json(schema) => self.behind_skip(module, Expr::Json(layout::json(place, schema)?)),
             Atom::Chunks(chunks) => self.chunks(module, chunks),
             Atom::Nested(document) => {
                 let number = match self.nested.get(&Rc::as_ptr(document)) {

@@ -50,6 +50,37 @@ fn terminals_with_and_and_not() {
 }
 
 #[test]
+fn layouts_of_json() {
+    let schema =
+        r#""type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}},"b":{"type":"string"}}"#;
+    let with = |options: &str| format!("start: \"<\" %json {{{schema},\"x-guidance\":{{{options}}}}} \">\"");
+    let tight = with(r#""whitespace_flexible":false,"item_separator":", ","key_separator":": ""#);
+    check(
+        &tight,
+        &[r#"<{"a": [1, 2], "b": ", :"}>"#, "<{}>", r#"<{"a": []}>"#],
+        &[r#"<{"a":[1, 2]}>"#, r#"<{"a": [1,2]}>"#, r#"<{"a": [1 , 2]}>"#, "<{ }>", r#"<{"a": [1, ]}>"#],
+    );
+    let flexible = with(r#""item_separator":"; ?","key_separator":"_ ""#);
+    check(
+        &flexible,
+        &["<{\n\"a\"_  [ 1;2 ; 3\n]\t}>", r#"<{"b" _ "x"; "a"_ []}>"#],
+        &[r#"<{"a"_[1]}>"#, r#"<{"a": [1]}>"#, r#"<{"a"_ [1,2]}>"#, r#"<{ "a"_ [1;]}>"#],
+    );
+    let bounded = with(r#""whitespace_pattern":" {1,2}""#);
+    check(&bounded, &[r#"<{"a":[1,2]}>"#, r#"<{  "a"  :  [1  ,  2]  }>"#], &[r#"<{   "a":[1]}>"#, "<{\"b\":\"\"   }>"]);
+    let minus = with(r#""item_separator":"-","whitespace_flexible":false"#);
+    check(&minus, &[r#"<{"a":[1-2--3]}>"#], &[r#"<{"a":[1,2]}>"#, r#"<{"a":[-]}>"#]);
+    check(&with(r#""coerce_one_of":true,"lenient":true"#), &[r#"<{ "a" : [ 1 , 2 ] }>"#], &[]);
+    for (options, kind) in [
+        (r#""item_separater":",""#, DiagnosticKind::Invalid),
+        (r#""item_separator":"(""#, DiagnosticKind::Invalid),
+        (r#""json_allowed_escapes":"nt""#, DiagnosticKind::Unsupported),
+    ] {
+        assert_eq!(refused(&with(options), (1, 12)).kind, kind, "{options}");
+    }
+}
+
+#[test]
 fn what_is_ignored() {
     let source = "%import common.WS\n%ignore WS\nstart: \"a\" B? \"c\"\nB: \"b\"+";
     check(source, &["ac", "a b c", "abb c"], &[" ac", "ac ", "ab b c"]);
