@@ -8,13 +8,13 @@ use std::{
 };
 
 use clap::Args;
-use espalier::{frontend::Policy, matcher::Program, vocab::TokenId};
+use espalier::{matcher::Program, vocab::TokenId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     Problem,
-    constraint::{ConstraintFlags, byte_engine, read_text},
+    constraint::{ConstraintFlags, read_text},
 };
 
 #[derive(Args)]
@@ -54,7 +54,7 @@ struct Judged<'a> {
 
 impl Check {
     pub fn run(self) -> Result<ExitCode, Problem> {
-        let program = self.constraint.compile(&byte_engine(), Policy::LENIENT)?;
+        let program = self.constraint.compile_for_text()?;
         if self.jsonl { self.lines(&program) } else { self.one(&program) }
     }
 

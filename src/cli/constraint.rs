@@ -86,6 +86,15 @@ impl ConstraintFlags {
         engine.compile(&constraint, Policy { formats: self.formats(), ..policy }).map_err(|why| self.refused(&why))
     }
 
+    /// Compiles the constraint for texts of which no tokens are known.
+    pub fn compile_for_text(&self) -> Result<Arc<Program>, Problem> {
+        let program = self.compile(&byte_engine(), Policy::LENIENT)?;
+        if program.counts_tokens() {
+            return Err(self.refused(&Diagnostic::uncountable()));
+        }
+        Ok(program)
+    }
+
     /// The constraint for texts that are to be repaired; any JSON value where a command does not require one.
     pub fn repairer(&self) -> Result<Repairer, Problem> {
         let policy = Policy { formats: self.formats(), ..Policy::LENIENT };

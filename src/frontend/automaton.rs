@@ -86,6 +86,12 @@ impl Blueprint {
         if plan.unproductive().contains(&grammar.start()) {
             return Err(without_text(grammar, plan.unproductive()));
         }
+        if plan.counts_in_circles() {
+            let message =
+                "max_tokens cannot be held to in a rule that begins with itself: its tokens hang on the reading";
+            let why = Diagnostic::new(DiagnosticKind::Unsupported, message);
+            return Err(why.hinted("put max_tokens on a rule that calls this one"));
+        }
         let (mut sources, mut machines) = (Vec::new(), Vec::new());
         for embedded in plan.embedded() {
             let (source, machine) = match embedded {
@@ -134,6 +140,11 @@ impl Blueprint {
                 Automaton::Chart(Box::new(plan.chart(parts, self.limits)))
             }
         }
+    }
+
+    /// A model's tokens are counted: a text alone does not tell whether it satisfies the constraint.
+    pub fn counts_tokens(&self) -> bool {
+        matches!(&self.source, Source::Grammar(plan, _) if plan.counts_tokens())
     }
 
     /// Keywords that demand nothing and were read as annotations, by JSON pointer.

@@ -41,6 +41,18 @@ pub enum Constraint {
     Built(Arc<Grammar>),
 }
 
+impl Constraint {
+    /// Whether it counts a model's tokens, so that a text alone does not tell whether it is satisfied. Cost: that of reading
+    /// the constraint, where it might.
+    pub fn counts_tokens(&self) -> bool {
+        match self {
+            Self::JsonObject | Self::JsonSchema(_) => false,
+            Self::Written(written) => written.counts_tokens(),
+            Self::Built(grammar) => grammar.counts_tokens(),
+        }
+    }
+}
+
 /// In which order a generated object has its keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyOrder {

@@ -44,6 +44,31 @@ pub enum Expr {
         min: u32,
         max: Option<u32>,
     },
+    /// A text of the body that lies in so many tokens of the model's.
+    Counted {
+        body: Box<Expr>,
+        tokens: Tokens,
+    },
+}
+
+/// In how many of a model's tokens a text lies, be it only in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tokens {
+    /// At most so many, at least one: where so many have come, the text ends, wherever it is.
+    Cut(u32),
+    /// From the first to the second number. For the whole answer only.
+    Within(u32, Option<u32>),
+}
+
+impl Tokens {
+    /// Numbers of tokens from this one on are alike.
+    pub fn last(self) -> u32 {
+        match self {
+            Self::Cut(most) => most,
+            Self::Within(_, Some(most)) => most.saturating_add(1),
+            Self::Within(least, None) => least,
+        }
+    }
 }
 
 /// A JSON text that satisfies a schema.
@@ -105,6 +130,11 @@ impl Grammar {
         &self.rules
     }
 
+    /// Whether its texts are told by a model's tokens only.
+    pub fn counts_tokens(&self) -> bool {
+        self.rules.iter().any(|rule| rule.body.counts_tokens())
+    }
+
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
     }
@@ -146,7 +176,26 @@ impl Expr {
             Self::Seq(parts) => Self::Seq(all(parts)),
             Self::Alt(parts) => Self::Alt(all(parts)),
             Self::Repeat { body, min, max } => body.shifted(by).repeat(*min, *max),
+            Self::Counted { body, tokens } => Self::Counted { body: Box::new(body.shifted(by)), tokens: *tokens },
             Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) => self.clone(),
+        }
+    }
+
+    /// The same, ended where so many tokens have come.
+    pub fn cut_at(self, tokens: u32) -> Self {
+        match tokens {
+            0 => Self::Empty,
+            _ => Self::Counted { body: Box::new(self), tokens: Tokens::Cut(tokens) },
+        }
+    }
+
+    /// Tokens are counted somewhere in it.
+    pub fn counts_tokens(&self) -> bool {
+        match self {
+            Self::Counted { .. } => true,
+            Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::counts_tokens),
+            Self::Repeat { body, .. } => body.counts_tokens(),
+            _ => false,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Pieces {
     closing: Option<Arc<TokenTrie>>,
     /// The tokens that have a quote in them.
     quoted: Option<Arc<TokenTrie>>,
+    /// The tokens that are no whole characters.
+    ragged: Option<Arc<[TokenId]>>,
     bytes: usize,
 }
 
@@ -228,6 +230,14 @@ impl Pieces {
         let mut walk = Walk { language: Lexemes { chart }, trie: &quoted, mask, ends: Vec::new() };
         walk.go(place);
         Some((walk.mask, walk.ends))
+    }
+
+    pub fn ragged(&mut self, vocabulary: &Vocabulary) -> Arc<[TokenId]> {
+        let make = || {
+            let tokens = vocabulary.trie().all_tokens().iter().copied();
+            tokens.filter(|token| std::str::from_utf8(vocabulary.bytes(*token)).is_err()).collect()
+        };
+        self.ragged.get_or_insert_with(make).clone()
     }
 
     fn quoted(&mut self, vocabulary: &Vocabulary) -> Arc<TokenTrie> {

@@ -57,7 +57,9 @@ impl<'a> Spans<'a> {
                 }
                 all
             }
-            Expr::Json(_) | Expr::Pattern(_) | Expr::Token(_) => unreachable!("not among the random ones"),
+            Expr::Json(_) | Expr::Pattern(_) | Expr::Token(_) | Expr::Counted { .. } => {
+                unreachable!("not among the random ones")
+            }
         };
         ends.sort_unstable();
         ends.dedup();

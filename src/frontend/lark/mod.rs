@@ -13,8 +13,10 @@
 //! Regular expressions are read as the `regex` crate does; what it does not take (lookarounds, for one) as Python does.
 //! Conditions on the text around a match see the text of the whole terminal and nothing beyond.
 //!
-//! Refused by name: `max_tokens`, which counts tokens, `%declare`, imports from files, references to other grammars
-//! (`@name`), which there are none of.
+//! A rule with `max_tokens` ends where so many of the model's tokens have come, wherever it is, if it has not ended before;
+//! a token that lies in it only in part counts.
+//!
+//! Refused by name: `%declare`, imports from files, references to other grammars (`@name`), which there are none of.
 //!
 //! | file | what |
 //! |---|---|

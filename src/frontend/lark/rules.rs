@@ -98,6 +98,18 @@ impl Maker {
     }
 
     fn rule_body(&mut self, home: usize, definition: &Rc<Definition>, key: &Key) -> Parsed<Expr> {
+        let body = self.whole_body(home, definition, key)?;
+        match definition.attributes.max_tokens {
+            None => Ok(body),
+            Some(_) if definition.takes_number => {
+                Err(invalid(definition.place, "a rule with a number has no max_tokens"))
+            }
+            Some(most) => Ok(body.cut_at(most)),
+        }
+    }
+
+    /// The texts of a rule, however many tokens they have.
+    fn whole_body(&mut self, home: usize, definition: &Rc<Definition>, key: &Key) -> Parsed<Expr> {
         if definition.attributes.is_lexical() {
             let regex = self.terminals.lexical(&self.modules, home, &definition.attributes, &definition.body)?;
             return self.lexeme(home, definition.place, regex);

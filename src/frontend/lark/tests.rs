@@ -98,7 +98,8 @@ fn lazy_stop_and_suffix() {
     check("start: r \"z\"\nr[stop=\"b\"]: /[a-z]*/", &["aaz", "z", "yzz"], &["abz"]);
     check("start: r\nr[stop=END]: /(.|\\n)*/\nEND: \"!!\" | \"?\"+", &["a!b", ""], &["a!!", "a?"]);
     check("start: r \"x\"\nr[stop=\"\"]: /[0-9]+/", &["12x"], &["x"]);
-    assert_eq!(refused("start: r\nr[max_tokens=3]: /a/", (2, 3)).kind, DiagnosticKind::Unsupported);
+    refused("start: r\nr[max_tokens=\"3\"]: /a/", (2, 14));
+    refused("start: r::1\nr::_[max_tokens=3]: \"a\"", (2, 1));
     refused("start: r\nr[lazy, lazy]: /a/", (2, 9));
     refused("start: r\nr[budget=3]: /a/", (2, 3));
 }
