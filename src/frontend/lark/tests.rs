@@ -81,6 +81,11 @@ fn layouts_of_json() {
 }
 
 #[test]
+fn rules_without_tokens_are_empty() {
+    check("start: \"1\" r \"a\"\nr[max_tokens=0]: /b+/", &["1a"], &["1ba"]);
+}
+
+#[test]
 fn what_is_ignored() {
     let source = "%import common.WS\n%ignore WS\nstart: \"a\" B? \"c\"\nB: \"b\"+";
     check(source, &["ac", "a b c", "abb c"], &[" ac", "ac ", "ab b c"]);
