@@ -84,6 +84,24 @@ impl Automaton {
         }
     }
 
+    /// Tokens are counted: a text alone does not tell whether it is of the language.
+    pub fn counts_tokens(&self) -> bool {
+        matches!(self, Self::Chart(chart) if chart.counts_tokens())
+    }
+
+    /// How many tokens the whole has is bounded.
+    pub fn bounds_tokens(&self) -> bool {
+        matches!(self, Self::Chart(chart) if chart.bounds_tokens())
+    }
+
+    /// The state of all texts that come here, however their tokens end: for texts whose tokens are not known.
+    pub fn loosened(&mut self, state: State) -> State {
+        match (self, state) {
+            (Self::Chart(chart), State::Chart(state)) => State::Chart(chart.loosened(state)),
+            (_, state) => state,
+        }
+    }
+
     /// Some liveness was assumed: there may be dead ends.
     pub fn is_soft(&self) -> bool {
         match self {
@@ -127,6 +145,13 @@ impl Recognizer for Automaton {
             (Self::Json(machine), State::Json(state)) => machine.read(state, text),
             (Self::Chart(chart), State::Chart(state)) => chart.read(state, text),
             _ => unreachable!("{FOREIGN}"),
+        }
+    }
+
+    fn token_ends(&mut self, state: State) -> Option<State> {
+        match (self, state) {
+            (Self::Chart(chart), State::Chart(state)) => chart.token_ends(state).map(State::Chart),
+            (_, state) => Some(state),
         }
     }
 

@@ -40,6 +40,11 @@ pub trait Recognizer {
         text.len()
     }
 
+    /// A token of the model's ends here. None: none may.
+    fn token_ends(&mut self, state: Self::State) -> Option<Self::State> {
+        Some(state)
+    }
+
     /// The text may end here.
     fn accepts(&mut self, state: Self::State) -> bool;
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Problem,
-    constraint::{ConstraintFlags, byte_engine, read_text},
+    constraint::{ConstraintFlags, read_text},
 };
 
 #[derive(Args)]
@@ -54,7 +54,7 @@ struct Judged<'a> {
 
 impl Check {
     pub fn run(self) -> Result<ExitCode, Problem> {
-        let program = self.constraint.compile_for_text(&byte_engine())?;
+        let program = self.constraint.compile_for_text()?;
         if self.jsonl { self.lines(&program) } else { self.one(&program) }
     }
 

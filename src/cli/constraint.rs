@@ -87,9 +87,14 @@ impl ConstraintFlags {
     }
 
     /// Compiles the constraint for texts of which no tokens are known: a special token stands in them as it is spelled.
-    pub fn compile_for_text(&self, engine: &Arc<Engine>) -> Result<Arc<Program>, Problem> {
+    pub fn compile_for_text(&self) -> Result<Arc<Program>, Problem> {
         let policy = Policy { formats: self.formats(), ..Policy::LENIENT };
-        engine.compile(&self.constraint_on_text()?, policy).map_err(|why| self.refused(&why))
+        let compiled = byte_engine().compile(&self.constraint_on_text()?, policy);
+        let program = compiled.map_err(|why| self.refused(&why))?;
+        if program.counts_tokens() {
+            return Err(self.refused(&Diagnostic::uncountable()));
+        }
+        Ok(program)
     }
 
     fn constraint_on_text(&self) -> Result<Constraint, Problem> {

@@ -38,7 +38,13 @@ impl Mask {
     pub fn run(self) -> Result<ExitCode, Problem> {
         let engine = self.vocabulary.engine()?;
         let policy = if self.lenient { Policy::LENIENT } else { Policy::default() };
-        let mut matcher = self.constraint.compile(&engine, policy)?.matcher();
+        let program = self.constraint.compile(&engine, policy)?;
+        if program.counts_tokens() && !self.prefix.is_empty() {
+            return Err(Problem::new(
+                "the constraint counts tokens, and the prefix does not tell its own: leave it out",
+            ));
+        }
+        let mut matcher = program.matcher();
         let taken = matcher.accept_bytes(self.prefix.as_bytes());
         let within_limits = |matcher: &Matcher| match matcher.fault() {
             None => Ok(()),

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema};
+use super::{
+    Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema, regex,
+};
 use crate::{
     automaton::{
         Automaton,
-        chart::{Embedded, Part, Plan},
+        chart::{Embedded, Laid, Part, Plan, Signs},
         json::{Machine, Style},
         lexical::{Expr, Known, StringAtom, StringCache, StringLanguage, unescape::Spelling},
     },
     budget::{Budget, Limits, Overrun},
-    grammar::{Grammar, RuleId},
+    grammar::{CharSet, Grammar, Layout, Look, Regex, RuleId},
     schema::SchemaSet,
 };
 
@@ -32,6 +34,7 @@ enum Source {
 #[derive(Clone)]
 enum PartSource {
     Json(JsonSource),
+    Laid(JsonSource, Signs),
     Text(Arc<StringLanguage>),
 }
 
@@ -86,12 +89,30 @@ impl Blueprint {
         if plan.unproductive().contains(&grammar.start()) {
             return Err(without_text(grammar, plan.unproductive()));
         }
+        if plan.counts_in_circles() {
+            let message =
+                "max_tokens cannot be held to in a rule that begins with itself: its tokens hang on the reading";
+            let why = Diagnostic::new(DiagnosticKind::Unsupported, message);
+            return Err(why.hinted("put max_tokens on a rule that calls this one"));
+        }
         let (mut sources, mut machines) = (Vec::new(), Vec::new());
         for embedded in plan.embedded() {
             let (source, machine) = match embedded {
-                Embedded::Json(schema) => {
-                    let (source, machine) = JsonSource::new(&JsonSchema::from(&**schema), policy, limits, strings)?;
-                    (PartSource::Json(source), Part::Json(Box::new(machine)))
+                Embedded::Json(json) => {
+                    let schema = JsonSchema::from(&*json.schema);
+                    let compact = Policy { whitespace: Whitespace::Compact, ..policy };
+                    match &json.layout {
+                        None => {
+                            let (source, machine) = JsonSource::new(&schema, policy, limits, strings)?;
+                            (PartSource::Json(source), Part::Json(Box::new(machine)))
+                        }
+                        Some(layout) => {
+                            let signs = signs(layout, policy, strings)?;
+                            let (source, machine) = JsonSource::new(&schema, compact, limits, strings)?;
+                            let laid = Laid::new(machine, signs.clone());
+                            (PartSource::Laid(source, signs), Part::Laid(Box::new(laid)))
+                        }
+                    }
                 }
                 Embedded::Pattern(pattern) => {
                     let language = language(pattern, strings)?;
@@ -113,12 +134,20 @@ impl Blueprint {
             Source::Grammar(plan, sources) => {
                 let parts = sources.iter().map(|source| match source {
                     PartSource::Json(source) => Part::Json(Box::new(source.machine(self.limits))),
+                    PartSource::Laid(source, signs) => {
+                        Part::Laid(Box::new(Laid::new(source.machine(self.limits), signs.clone())))
+                    }
                     PartSource::Text(language) => Part::Text(language.clone()),
                 });
                 let parts = parts.collect();
                 Automaton::Chart(Box::new(plan.chart(parts, self.limits)))
             }
         }
+    }
+
+    /// A model's tokens are counted: a text alone does not tell whether it satisfies the constraint.
+    pub fn counts_tokens(&self) -> bool {
+        matches!(&self.source, Source::Grammar(plan, _) if plan.counts_tokens())
     }
 
     /// Keywords that demand nothing and were read as annotations, by JSON pointer.
@@ -186,6 +215,25 @@ fn language(pattern: &str, strings: &StringCache) -> Result<Arc<StringLanguage>,
         return Err(Diagnostic::new(DiagnosticKind::Unsatisfiable, "the regular expression matches no text"));
     }
     Ok(language)
+}
+
+/// What stands between the parts of a JSON text. Generation chooses whitespace as the policy says; signs are the layout's.
+fn signs(layout: &Layout, policy: Policy, strings: &StringCache) -> Result<Signs, Diagnostic> {
+    let blank = layout.blank.as_ref().filter(|_| policy.whitespace == Whitespace::Flexible);
+    let maybe = || blank.map_or(Regex::Empty, |blank| blank.clone().repeat(0, Some(1)));
+    let around = |sign: &Regex| language(&regex::print(&Regex::Concat(vec![maybe(), sign.clone(), maybe()]))?, strings);
+    let blank = match blank {
+        Some(blank) => {
+            let some = Regex::Look(Look::Ahead { body: Box::new(Regex::Class(CharSet::all())), negated: false });
+            Some(language(&regex::print(&Regex::Concat(vec![some, blank.clone()]))?, strings)?)
+        }
+        None => None,
+    };
+    Signs::new(around(&layout.item)?, around(&layout.key)?, blank).map_err(|why| {
+        let message = format!("a separator of x-guidance cannot be enforced: {why}");
+        Diagnostic::new(DiagnosticKind::Unsupported, message)
+            .hinted("choose one that cannot be taken for a part of a value")
+    })
 }
 
 fn grammar_too_large(overrun: &Overrun) -> Diagnostic {

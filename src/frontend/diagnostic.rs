@@ -34,6 +34,12 @@ impl Diagnostic {
         Self { kind, message: message.into(), pointer: None, position: None, hint: None }
     }
 
+    /// A constraint that counts tokens, for texts of which no tokens are known.
+    pub fn uncountable() -> Self {
+        let message = "the constraint counts a model's tokens, which a text alone does not tell";
+        Self::new(DiagnosticKind::Unsupported, message).hinted("count characters or words, or use a local model")
+    }
+
     /// With the place of a byte of the constraint's text.
     pub(super) fn at(self, source: &str, offset: usize) -> Self {
         Self { position: Some(position(source, offset)), ..self }

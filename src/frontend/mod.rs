@@ -65,6 +65,16 @@ impl Constraint {
             Self::Built(grammar) => Ok((**grammar).clone()),
         }
     }
+
+    /// Whether it counts a model's tokens, so that a text alone does not tell whether it is satisfied. Cost: that of reading
+    /// the constraint, where it might.
+    pub fn counts_tokens(&self) -> bool {
+        match self {
+            Self::JsonObject | Self::JsonSchema(_) => false,
+            Self::Written(written) => written.counts_tokens(),
+            Self::Built(grammar) => grammar.counts_tokens(),
+        }
+    }
 }
 
 /// In which order a generated object has its keys.

@@ -54,6 +54,16 @@ impl Written {
         Self { notation, text: text.into(), start: None }
     }
 
+    /// See [`super::Constraint::counts_tokens`].
+    pub(super) fn counts_tokens(&self) -> bool {
+        let word = match self.notation {
+            Notation::Regex(_) | Notation::Choice | Notation::Gbnf => return false,
+            Notation::Lark | Notation::Ebnf | Notation::StructuralTag => "tokens",
+            Notation::Where => "(",
+        };
+        self.text.contains(word) && self.read().is_ok_and(|grammar| grammar.counts_tokens())
+    }
+
     /// Reads the text.
     ///
     /// # Errors

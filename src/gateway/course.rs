@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::Route;
 use crate::{
     backend::{Backend, Way},
+    frontend::Constraint,
     inference::{Failure, FailureKind, Message, Method, Prompt, Request},
     route::{self, Deployment, Step},
 };
@@ -41,8 +42,13 @@ impl Course {
     /// No deployment can answer such a request: the reason of the first.
     pub fn new(route: Arc<Route>, request: Arc<Request>) -> Result<Self, Failure> {
         let order = route.plan();
+        let counts_tokens = request.constraint.as_ref().is_some_and(Constraint::counts_tokens);
         let (mut plan, mut reason) = (Vec::new(), None);
         for index in order {
+            if counts_tokens && route.backends[index].engine().is_none() {
+                reason.get_or_insert_with(|| uncountable(&route.deployments[index]));
+                continue;
+            }
             match route.backends[index].ways(&request) {
                 Ok(ways) if !ways.is_empty() => plan.push((index, ways)),
                 Ok(_) => {}
@@ -147,6 +153,16 @@ impl Course {
         (self.way, self.reasks, self.retries) = (0, 0, 0);
         Next::Begin
     }
+}
+
+/// Only where the vocabulary is known are there tokens to count.
+fn uncountable(deployment: &Deployment) -> Failure {
+    let message = format!(
+        "the constraint counts the model's tokens, and the vocabulary of \"{}\" is not known here: use a local model, or \
+         count characters or words",
+        deployment.id
+    );
+    Failure::new(FailureKind::Constraint, message).coded("unsupported_constraint")
 }
 
 /// The request with the answer that was not taken, and why.

@@ -71,7 +71,7 @@ fn has_edge(body: &Expr) -> bool {
     match body {
         Expr::Edge(_) => true,
         Expr::Seq(parts) | Expr::Alt(parts) => parts.iter().any(has_edge),
-        Expr::Repeat { body, .. } => has_edge(body),
+        Expr::Repeat { body, .. } | Expr::Counted { body, .. } => has_edge(body),
         Expr::Empty
         | Expr::Lexeme(_)
         | Expr::Token(_)
@@ -177,6 +177,8 @@ impl Edges<'_> {
                 }
                 states
             }
+            // Where it is cut short, it ends within a text, and no edge is left.
+            Expr::Counted { body, .. } => self.ends_of(body, from)? | 1 << FREE,
             Expr::Repeat { body, min, max } => {
                 let mut states: States = 1 << from;
                 // After each number of times: what comes after fewer is among it, but for the beginning.
@@ -255,6 +257,9 @@ impl Edges<'_> {
                 Expr::alt(ways.into_iter().filter(|way| *way != nothing()).collect())
             }
             Expr::Repeat { body, min, max } => self.repeat(body, (*min, *max), from, to)?,
+            Expr::Counted { body, tokens } => {
+                Expr::Counted { body: Box::new(self.between(body, from, to)?), tokens: *tokens }
+            }
         })
     }
 
@@ -424,6 +429,7 @@ fn beginning(body: &Expr, known: &[(CharSet, bool)]) -> (CharSet, bool) {
             .iter()
             .map(|part| beginning(part, known))
             .fold((CharSet::default(), false), |all, one| (all.0.union(&one.0), all.1 || one.1)),
+        Expr::Counted { body, .. } => beginning(body, known),
         Expr::Repeat { body, min, .. } => {
             let (first, is_empty) = beginning(body, known);
             (first, is_empty || *min == 0)
@@ -529,7 +535,9 @@ mod tests {
                     }
                     all
                 }
-                Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) => unreachable!("none is made here"),
+                Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) | Expr::Counted { .. } => {
+                    unreachable!("none is made here")
+                }
             }
         }
     }

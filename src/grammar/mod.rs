@@ -34,8 +34,7 @@ pub enum Expr {
     Token(TokenClass),
     /// A text that this pattern of ECMA 262 matches as a whole: for conditions on what stands around, which no lexeme has.
     Pattern(Box<str>),
-    /// A JSON text that satisfies this schema.
-    Json(Box<str>),
+    Json(Json),
     /// No text: the next character is none of these, or there is none.
     Edge(CharSet),
     Rule(RuleId),
@@ -49,6 +48,55 @@ pub enum Expr {
         min: u32,
         max: Option<u32>,
     },
+    /// A text of the body that lies in so many tokens of the model's.
+    Counted {
+        body: Box<Expr>,
+        tokens: Tokens,
+    },
+}
+
+/// In how many of a model's tokens a text lies, be it only in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tokens {
+    /// At most so many, at least one: where so many have come, the text ends, wherever it is.
+    Cut(u32),
+    /// From the first to the second number. For the whole answer only.
+    Within(u32, Option<u32>),
+}
+
+impl Tokens {
+    /// Numbers of tokens from this one on are alike.
+    pub fn last(self) -> u32 {
+        match self {
+            Self::Cut(most) => most,
+            Self::Within(_, Some(most)) => most.saturating_add(1),
+            Self::Within(least, None) => least,
+        }
+    }
+}
+
+/// A JSON text that satisfies a schema.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Json {
+    pub schema: Box<str>,
+    /// None: as JSON has it.
+    pub layout: Option<Box<Layout>>,
+}
+
+/// What stands between the parts of a JSON text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// Instead of `,` and of `:`.
+    pub item: Regex,
+    pub key: Regex,
+    /// May stand once wherever whitespace may, but not around the whole text. None: nothing may.
+    pub blank: Option<Regex>,
+}
+
+impl<T: Into<Box<str>>> From<T> for Json {
+    fn from(schema: T) -> Self {
+        Self { schema: schema.into(), layout: None }
+    }
 }
 
 /// Which special tokens may stand in a place.
@@ -84,6 +132,11 @@ impl Grammar {
 
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether its texts are told by a model's tokens only.
+    pub fn counts_tokens(&self) -> bool {
+        self.rules.iter().any(|rule| rule.body.counts_tokens())
     }
 
     pub fn rule(&self, id: RuleId) -> &Rule {
@@ -141,6 +194,7 @@ impl Expr {
             Self::Seq(parts) => Self::Seq(all(parts)),
             Self::Alt(parts) => Self::Alt(all(parts)),
             Self::Repeat { body, min, max } => body.shifted(by).repeat(*min, *max),
+            Self::Counted { body, tokens } => Self::Counted { body: Box::new(body.shifted(by)), tokens: *tokens },
             Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) | Self::Edge(_) => {
                 self.clone()
             }
@@ -151,7 +205,7 @@ impl Expr {
         match self {
             Self::Token(_) => true,
             Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::has_tokens),
-            Self::Repeat { body, .. } => body.has_tokens(),
+            Self::Repeat { body, .. } | Self::Counted { body, .. } => body.has_tokens(),
             Self::Empty
             | Self::Lexeme(_)
             | Self::Pattern(_)
@@ -169,6 +223,9 @@ impl Expr {
             Self::Alt(parts) => Self::Alt(all(parts)?),
             Self::Token(class) => replace(class)?,
             Self::Repeat { body, min, max } => body.with_tokens(replace)?.repeat(*min, *max),
+            Self::Counted { body, tokens } => {
+                Self::Counted { body: Box::new(body.with_tokens(replace)?), tokens: *tokens }
+            }
             Self::Empty
             | Self::Lexeme(_)
             | Self::Pattern(_)
@@ -177,6 +234,24 @@ impl Expr {
             | Self::Rule(_)
             | Self::Ignore(_) => self.clone(),
         })
+    }
+
+    /// The same, ended where so many tokens have come.
+    pub fn cut_at(self, tokens: u32) -> Self {
+        match tokens {
+            0 => Self::Empty,
+            _ => Self::Counted { body: Box::new(self), tokens: Tokens::Cut(tokens) },
+        }
+    }
+
+    /// Tokens are counted somewhere in it.
+    pub fn counts_tokens(&self) -> bool {
+        match self {
+            Self::Counted { .. } => true,
+            Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::counts_tokens),
+            Self::Repeat { body, .. } => body.counts_tokens(),
+            _ => false,
+        }
     }
 
     /// Exactly this text.

@@ -111,6 +111,9 @@ impl Repairer {
         strings: &Arc<StringCache>,
     ) -> Result<Self, Diagnostic> {
         let (blueprint, machine) = Blueprint::new(constraint, policy.lenient(), limits, strings)?;
+        if blueprint.counts_tokens() {
+            return Err(Diagnostic::uncountable());
+        }
         Ok(Self { blueprint, machine, scratch: Scratch::default() })
     }
 

@@ -69,6 +69,10 @@ pub struct Pieces {
     crossings: Vec<Crossings>,
     /// The tokens that have a closing character of JSON before their last byte.
     closing: Option<Arc<TokenTrie>>,
+    /// The tokens that have a quote in them.
+    quoted: Option<Arc<TokenTrie>>,
+    /// The tokens that are no whole characters.
+    ragged: Option<Arc<[TokenId]>>,
     bytes: usize,
 }
 
@@ -210,6 +214,41 @@ impl Pieces {
         self.closing.get_or_insert_with(make).clone()
     }
 
+    /// As [`Pieces::json_leaf`], inside a string of a value that is laid out in its own way: behind the quote, nothing is as
+    /// in JSON, so the tokens with quotes are read one by one.
+    fn laid_leaf(&mut self, chart: &mut Chart, tokens: Tokens, place: Place) -> Option<(TokenMask, Vec<End>)> {
+        let (part, machine, state) = chart.laid_text(place)?;
+        if self.crossings.len() <= part {
+            self.crossings.resize_with(part + 1, Crossings::default);
+        }
+        let quoted = self.quoted(tokens.vocabulary);
+        let mut mask = TokenMask::new(tokens.vocabulary.len());
+        let mark = machine.mark();
+        walk::allowed(machine, tokens.tables, &mut self.crossings[part], state, &mut mask);
+        machine.forget_since(mark);
+        quoted.all_tokens().iter().for_each(|token| mask.remove(*token));
+        let mut walk = Walk { language: Lexemes { chart }, trie: &quoted, mask, ends: Vec::new() };
+        walk.go(place);
+        Some((walk.mask, walk.ends))
+    }
+
+    pub fn ragged(&mut self, vocabulary: &Vocabulary) -> Arc<[TokenId]> {
+        let make = || {
+            let tokens = vocabulary.trie().all_tokens().iter().copied();
+            tokens.filter(|token| std::str::from_utf8(vocabulary.bytes(*token)).is_err()).collect()
+        };
+        self.ragged.get_or_insert_with(make).clone()
+    }
+
+    fn quoted(&mut self, vocabulary: &Vocabulary) -> Arc<TokenTrie> {
+        let make = || {
+            let tokens =
+                vocabulary.trie().all_tokens().iter().filter(|token| vocabulary.bytes(**token).contains(&b'"'));
+            Arc::new(TokenTrie::new(tokens.map(|token| (*token, vocabulary.bytes(*token)))))
+        };
+        self.quoted.get_or_insert_with(make).clone()
+    }
+
     fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, trie: TrieId) -> Arc<Leaf> {
         // Tokens are short: most of a long repeat is alike to them.
         let longest = match trie {
@@ -220,8 +259,10 @@ impl Pieces {
         if let Some(leaf) = self.leaves.get(&(place, trie)) {
             return leaf.clone();
         }
-        let (mask, mut ends) = match chart.json(place) {
-            Some((part, machine, state)) if trie == WHOLE => self.json_leaf(tokens, part, machine, state),
+        let laid = if trie == WHOLE { self.laid_leaf(chart, tokens, place) } else { None };
+        let (mask, mut ends) = match (laid, chart.json(place)) {
+            (Some(leaf), _) => leaf,
+            (None, Some((part, machine, state))) if trie == WHOLE => self.json_leaf(tokens, part, machine, state),
             _ => {
                 let of = (trie != WHOLE).then(|| self.tries[trie as usize - 1].clone());
                 let walked = of.as_deref().unwrap_or(tokens.vocabulary.trie());
@@ -465,7 +506,7 @@ mod tests {
     }
 
     /// JSON values and patterns within a grammar, with tokens that cross their ends.
-    fn embedding() -> (Arc<Engine>, Arc<crate::grammar::Grammar>) {
+    fn embedding(layout: Option<crate::grammar::Layout>) -> (Arc<Engine>, Arc<crate::grammar::Grammar>) {
         let pieces = [
             "<",
             ">",
@@ -508,6 +549,13 @@ mod tests {
             "[]",
             "[]>xy",
             "\"><",
+            "\"_",
+            "\"_ ",
+            "1--",
+            "--1",
+            "--\"",
+            " --",
+            "\"--\"",
         ];
         let token = |text: &&str| Token { bytes: text.as_bytes().into(), kind: TokenKind::Text };
         let mut tokens: Vec<Token> = pieces.iter().map(token).collect();
@@ -515,19 +563,35 @@ mod tests {
         tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
         let engine = Engine::new(Arc::new(Vocabulary::new("pieces", tokens)));
         let schema = r#"{"anyOf":[{"type":["integer","boolean","null"]},{"type":"string","maxLength":3},
-            {"type":"array","items":{"type":"integer"}},{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":false}]}"#;
+            {"type":"array","items":{"type":"integer"}},{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":{"type":"string"}}]}"#;
         let mut builder = Builder::default();
         let start = builder.rule("start");
-        let value = Expr::Seq(vec![Expr::text("<"), Expr::Json(schema.into()), Expr::text(">")]);
+        let json = crate::grammar::Json { schema: schema.into(), layout: layout.map(Box::new) };
+        let value = Expr::Seq(vec![Expr::text("<"), Expr::Json(json), Expr::text(">")]);
         let words = Expr::Pattern(r"^(?:[x-z]+(?<!z)y?)$".into());
         builder.define(start, Expr::Seq(vec![value, words.repeat(0, Some(1))]).repeat(1, Some(3)));
         (engine, Arc::new(builder.finish(start)))
     }
 
+    fn layouts() -> [Option<crate::grammar::Layout>; 4] {
+        let blank = Regex::Class(CharSet::new([(0x20, 0x20), (0x0A, 0x0A)]));
+        let layout =
+            |item, key, blank| Some(crate::grammar::Layout { item: Regex::text(item), key: Regex::text(key), blank });
+        [
+            None,
+            layout(", ", ": ", None),
+            layout("--", "_ ", Some(blank.clone().repeat(1, Some(2)))),
+            layout(" -", ":", Some(blank.repeat(1, None))),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn equals_the_oracle_around_what_is_embedded(choices in prop::collection::vec(any::<prop::sample::Index>(), 24)) {
-            let (engine, grammar) = embedding();
+        fn equals_the_oracle_around_what_is_embedded(
+            layout in 0..4_usize,
+            choices in prop::collection::vec(any::<prop::sample::Index>(), 24),
+        ) {
+            let (engine, grammar) = embedding(layouts()[layout].clone());
             for policy in [Policy::default(), Policy::LENIENT] {
                 let program = engine.compile(&Constraint::Built(grammar.clone()), policy).expect("it has texts");
                 let mut matcher = program.matcher();
@@ -540,7 +604,11 @@ mod tests {
                         break;
                     }
                     check(&mut matcher);
-                    prop_assert!(matcher.home().is_some());
+                    let home = matcher.home();
+                    prop_assert!(home.is_some());
+                    let (home, mut fork) = (home.unwrap_or_default(), matcher.clone());
+                    prop_assert_eq!(fork.accept_bytes(&home), home.len());
+                    prop_assert!(fork.is_accepting());
                 }
             }
         }

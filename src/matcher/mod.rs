@@ -26,6 +26,9 @@ mod text;
 mod trail;
 mod walk;
 
+#[cfg(test)]
+mod counted;
+
 pub use program::{Engine, Program};
 pub use steer::Steering;
 
@@ -140,13 +143,17 @@ impl Matcher {
     /// Takes text that is not made of tokens. Returns how many of the bytes were taken: all of them, or the length of
     /// the longest prefix that some valid answer begins with (the state is then that after this prefix). It cannot be
     /// rolled back.
+    ///
+    /// Where a model's tokens are counted, the text is taken as if its tokens ended wherever that lets it go on.
     pub fn accept_bytes(&mut self, bytes: &[u8]) -> usize {
-        let mut taken = 0;
+        let (mut taken, counts) = (0, self.program.counts_tokens());
         for chunk in bytes.chunks(CHUNK) {
             let mut machine = self.running.machine();
             for byte in chunk {
                 match machine.step(self.state, *byte) {
-                    Some(state) if !self.finished && machine.fault().is_none() => self.state = state,
+                    Some(state) if !self.finished && machine.fault().is_none() => {
+                        self.state = if counts { machine.loosened(state) } else { state };
+                    }
                     _ => return taken,
                 }
                 taken += 1;
@@ -166,10 +173,11 @@ impl Matcher {
     }
 
     /// The bytes that must come next whatever the model says: the longest run with a single choice at each byte, at
-    /// most `limit` of them. Stops where the answer may end.
+    /// most `limit` of them. Stops where the answer may end. None where a model's tokens are counted, since what must come
+    /// may hang on where they end.
     pub fn forced(&mut self, limit: usize) -> Vec<u8> {
         let mut forced = Vec::new();
-        if self.finished {
+        if self.finished || self.program.counts_tokens() {
             return forced;
         }
         let mut machine = self.running.machine();

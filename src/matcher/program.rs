@@ -24,7 +24,7 @@ use super::{
 use crate::{
     automaton::{Automaton, Recognizer, State, json::Lex, lexical::StringCache},
     budget::{Budget, Limits, Overrun},
-    frontend::{Blueprint, Constraint, Diagnostic, Policy},
+    frontend::{Blueprint, Constraint, Diagnostic, DiagnosticKind, Policy},
     vocab::{TokenMask, Vocabulary},
 };
 
@@ -108,14 +108,20 @@ impl Engine {
         limits: Limits,
     ) -> Result<Arc<Program>, Diagnostic> {
         let (blueprint, machine) = Blueprint::new(constraint, policy, limits, &self.strings)?;
+        let bounds_tokens = machine.bounds_tokens();
         let current = Mutex::new(Running::new(machine));
-        Ok(Arc::new(Program {
+        let program = Arc::new(Program {
             engine: self.clone(),
             blueprint,
             was_soft: AtomicBool::new(false),
             current,
             spare: Mutex::default(),
-        }))
+        });
+        if bounds_tokens && program.matcher().home_tokens().is_none() {
+            let message = "no answer of so many tokens is found that satisfies the rest of the constraint";
+            return Err(Diagnostic::new(DiagnosticKind::Unsatisfiable, message));
+        }
+        Ok(program)
     }
 }
 
@@ -178,7 +184,11 @@ impl Running {
                 (Automaton::Chart(chart), State::Chart(state)) => {
                     let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
                     pieces.allowed(chart, Tokens { vocabulary, tables: &tables }, state, &mut mask);
+                    let ragged = chart.counts_tokens().then(|| pieces.ragged(vocabulary));
                     drop(pieces);
+                    if let Some(ragged) = ragged {
+                        marks::keep_counted(&mut machine, vocabulary, State::Chart(state), &ragged, &mut mask);
+                    }
                     marks::allowed(&mut machine, vocabulary, State::Chart(state), |token| mask.insert(token));
                 }
                 _ => unreachable!("a state goes back to the automaton that it came from"),
@@ -237,6 +247,11 @@ impl Program {
     /// Keywords of the constraint that demand nothing and were read as annotations, by JSON pointer: for the receipt.
     pub fn annotations(&self) -> &[String] {
         self.blueprint.annotations()
+    }
+
+    /// A model's tokens are counted: a text alone does not tell whether it satisfies the constraint.
+    pub fn counts_tokens(&self) -> bool {
+        self.blueprint.counts_tokens()
     }
 
     /// Some liveness was assumed, because finding out would have taken too long: an answer may come to a place where

@@ -69,17 +69,11 @@ impl Steering {
     }
 
     fn search(&mut self, matcher: &mut Matcher, left: usize) -> bool {
+        if matcher.program().counts_tokens() && self.misses < MISSES {
+            return self.search_counted(matcher, left);
+        }
         let text = if self.misses < MISSES { matcher.home() } else { None };
-        let Some(text) = text else {
-            if self.known && matcher.fault().is_none() && matcher.program().is_soft() {
-                return false;
-            }
-            // Nothing is known of the way: the answer may be cut.
-            self.known = false;
-            self.misses += 1;
-            self.route.clear();
-            return true;
-        };
+        let Some(text) = text else { return self.miss(matcher) };
         self.known = true;
         if text.len() <= left {
             self.route.clear();
@@ -92,6 +86,29 @@ impl Steering {
             }
             None => false,
         }
+    }
+
+    /// No way home was found. Whether the token may stay all the same.
+    fn miss(&mut self, matcher: &mut Matcher) -> bool {
+        if self.known && matcher.fault().is_none() && matcher.program().is_soft() {
+            return false;
+        }
+        // Nothing is known of the way: the answer may be cut.
+        self.known = false;
+        self.misses += 1;
+        self.route.clear();
+        true
+    }
+
+    /// Where tokens are counted, a text's way home hangs on which they are.
+    fn search_counted(&mut self, matcher: &mut Matcher, left: usize) -> bool {
+        let Some(route) = matcher.home_tokens() else { return self.miss(matcher) };
+        self.known = true;
+        let fits = route.len() <= left;
+        if fits {
+            self.route = route;
+        }
+        fits
     }
 
     /// Draws a token after which the answer can be completed by `left` more, and has the matcher take it. `draw` gives one
@@ -139,6 +156,9 @@ impl Steering {
 impl Matcher {
     /// What the answer needs at least: the tokens of a short way home, if it is more than `most`.
     pub fn needs(&mut self, most: usize) -> Option<usize> {
+        if self.program.counts_tokens() {
+            return self.home_tokens().map(|tokens| tokens.len()).filter(|tokens| *tokens > most);
+        }
         let text = self.home().filter(|text| text.len() > most)?;
         let tokens = self.fewest_tokens(&text)?.len();
         (tokens > most).then_some(tokens)

@@ -2,8 +2,8 @@
 //! are written in. Each case counts once: it compiles or is refused as stated, all its texts are judged as stated, and all
 //! its prefixes live or die as stated.
 //!
-//! Cases that state a policy of their engine, or something of a model's tokens, are left out by name, with the reason, in
-//! `grammars-left-out.jsonl`.
+//! Grammars that count tokens are held against the sequences of tokens that their cases have, and not against texts.
+//! Cases that state a policy of their engine are left out by name, with the reason, in `grammars-left-out.jsonl`.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,6 +15,7 @@ use std::{
 use espalier::{
     frontend::{Constraint, DiagnosticKind, Dialect, Notation, Policy, Written},
     matcher::{Engine, Program},
+    vocab::{Token, TokenId, TokenKind, Vocabulary},
 };
 use serde::Deserialize;
 
@@ -41,6 +42,54 @@ struct Case {
     must_compile: bool,
     #[serde(default)]
     must_fail_to_compile: bool,
+    /// The tokens of the test, a character a byte, those that end an answer, and sequences of them.
+    #[serde(default)]
+    vocab: Vec<String>,
+    #[serde(default)]
+    stop_ids: Vec<TokenId>,
+    #[serde(default)]
+    token_accepts: Vec<Vec<TokenId>>,
+    #[serde(default)]
+    token_rejects: serde_json::Value,
+    /// Sequences of tokens by their texts.
+    #[serde(default)]
+    token_traces: Vec<Trace>,
+}
+
+#[derive(Deserialize)]
+struct Trace {
+    tokens: Vec<TraceToken>,
+    #[serde(default)]
+    eos: bool,
+}
+
+#[derive(Deserialize)]
+struct TraceToken {
+    text: Option<String>,
+}
+
+impl Case {
+    /// The vocabulary of the case: its own, or one of the tokens of its traces and of all bytes.
+    fn engine(&self) -> Arc<Engine> {
+        let text = |bytes: Vec<u8>| Token { bytes: bytes.into(), kind: TokenKind::Text };
+        let mut tokens: Vec<Token> = Vec::new();
+        for written in &self.vocab {
+            let latin: Option<Vec<u8>> = written.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+            tokens.push(text(latin.unwrap_or_else(|| written.clone().into_bytes())));
+        }
+        for id in &self.stop_ids {
+            tokens[*id as usize].kind = TokenKind::EndOfGeneration;
+        }
+        if self.vocab.is_empty() {
+            let traced = self.token_traces.iter().flat_map(|trace| &trace.tokens);
+            tokens.extend(traced.filter_map(|token| Some(text(token.text.clone()?.into_bytes()))));
+            tokens.extend((0..=u8::MAX).map(|byte| text(vec![byte])));
+        }
+        if self.stop_ids.is_empty() {
+            tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
+        }
+        Engine::new(Arc::new(Vocabulary::new("a case's", tokens)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -77,10 +126,48 @@ fn read(program: &Arc<Program>, text: &str) -> (usize, bool) {
     (taken, taken == text.len() && matcher.is_accepting())
 }
 
+/// Whether the tokens are taken, and whether the answer may then end.
+fn read_tokens(program: &Arc<Program>, tokens: &[TokenId]) -> (bool, bool) {
+    let mut matcher = program.matcher();
+    let taken = tokens.iter().all(|token| matcher.mask().contains(*token) && matcher.accept(*token).is_ok());
+    (taken, taken && matcher.is_accepting())
+}
+
+/// A grammar that counts tokens, by the sequences of the case.
+fn judge_tokens(program: &Arc<Program>, case: &Case) -> Outcome {
+    let vocabulary = program.engine().vocabulary();
+    let find = |text: &str| (0..vocabulary.len() as TokenId).find(|token| vocabulary.bytes(*token) == text.as_bytes());
+    for trace in &case.token_traces {
+        let tokens: Option<Vec<TokenId>> = trace.tokens.iter().map(|token| find(token.text.as_deref()?)).collect();
+        let (taken, ends) = read_tokens(program, &tokens.expect("the tokens have texts"));
+        if !taken || (trace.eos && !ends) {
+            let texts: Vec<_> = trace.tokens.iter().filter_map(|token| token.text.as_deref()).collect();
+            return Outcome::WronglyRefused(format!("the tokens {texts:?}"));
+        }
+    }
+    if case.vocab.is_empty() {
+        return Outcome::Pass;
+    }
+    for tokens in &case.token_accepts {
+        if !read_tokens(program, tokens).1 {
+            return Outcome::WronglyRefused(format!("the tokens {tokens:?}"));
+        }
+    }
+    let rejects: Vec<Vec<TokenId>> = serde_json::from_value(case.token_rejects.clone()).unwrap_or_default();
+    for tokens in &rejects {
+        if read_tokens(program, tokens).1 {
+            return Outcome::WronglyAccepted(format!("the tokens {tokens:?}"));
+        }
+    }
+    Outcome::Pass
+}
+
 fn judge(engine: &Arc<Engine>, case: &Case, notation: Notation) -> Outcome {
     let start = case.root.as_deref().map(Into::into);
     let written = Written { start, ..Written::new(notation, case.grammar.as_str()) };
-    let program = match engine.compile(&Constraint::Written(written), Policy::LENIENT) {
+    let constraint = Constraint::Written(written);
+    let own = constraint.counts_tokens().then(|| case.engine());
+    let program = match own.as_ref().unwrap_or(engine).compile(&constraint, Policy::LENIENT) {
         Ok(_) if case.must_fail_to_compile => return Outcome::WronglyAccepted("it compiles".into()),
         Ok(program) => program,
         Err(_) if case.must_fail_to_compile => return Outcome::Pass,
@@ -91,6 +178,9 @@ fn judge(engine: &Arc<Engine>, case: &Case, notation: Notation) -> Outcome {
         }
         Err(refusal) => return Outcome::NotCompiled(refusal.to_string()),
     };
+    if program.counts_tokens() {
+        return judge_tokens(&program, case);
+    }
     for text in &case.accepts {
         let (taken, ends) = read(&program, text);
         if !ends {

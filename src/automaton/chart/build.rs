@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     budget::Budget,
-    grammar::{Expr, Grammar, Regex, RuleId, TokenClass},
+    grammar::{Expr, Grammar, Regex, RuleId, TokenClass, Tokens},
 };
 
 /// One rule: `edges` by node, an edge without a symbol reads nothing.
@@ -72,10 +72,15 @@ impl Lexical {
     }
 }
 
-/// All rules of a grammar as fragments, those that were made on the way behind them; and what is embedded.
-pub fn draft(grammar: &Grammar, lexemes: &mut Lexemes, budget: &Budget) -> (Vec<Fragment>, Vec<Embedded>) {
+/// All rules of a grammar as fragments, those that were made on the way behind them; what is embedded; and the rules
+/// whose tokens are counted.
+pub fn draft(
+    grammar: &Grammar,
+    lexemes: &mut Lexemes,
+    budget: &Budget,
+) -> (Vec<Fragment>, Vec<Embedded>, FxHashMap<RuleId, Tokens>) {
     let draft = Draft::new(grammar, lexemes, budget);
-    (draft.fragments, draft.parts)
+    (draft.fragments, draft.parts, draft.counts)
 }
 
 struct Draft<'a> {
@@ -89,6 +94,7 @@ struct Draft<'a> {
     made: FxHashMap<Expr, RuleId>,
     bodies: Vec<Expr>,
     parts: Vec<Embedded>,
+    counts: FxHashMap<RuleId, Tokens>,
 }
 
 impl<'a> Draft<'a> {
@@ -103,6 +109,7 @@ impl<'a> Draft<'a> {
             made: FxHashMap::default(),
             bodies: Vec::new(),
             parts: Vec::new(),
+            counts: FxHashMap::default(),
         };
         draft.find_lexical();
         for rule in grammar.rules() {
@@ -155,7 +162,7 @@ impl<'a> Draft<'a> {
             }
             // A rule that is not known yet calls itself.
             Expr::Rule(rule) => self.lexical[rule.0 as usize].flatten(),
-            Expr::Json(_) | Expr::Pattern(_) | Expr::Ignore(_) | Expr::Edge(_) => None,
+            Expr::Json(_) | Expr::Pattern(_) | Expr::Ignore(_) | Expr::Edge(_) | Expr::Counted { .. } => None,
             Expr::Seq(parts) => {
                 let parts = parts.iter().map(|part| self.lexical_of(part)).collect::<Option<Vec<_>>>()?;
                 Some(self.joined(&parts))
@@ -203,6 +210,10 @@ impl<'a> Draft<'a> {
             Expr::Ignore(rule) => {
                 fragment.edges[from as usize].push((None, to));
                 fragment.edges[from as usize].push((Some(Symbol::Skip(*rule)), to));
+            }
+            Expr::Counted { body: inner, tokens } => {
+                let rule = self.counted(body, inner, *tokens);
+                fragment.edges[from as usize].push((Some(Symbol::Call(rule)), to));
             }
             Expr::Seq(parts) => self.emit_sequence(parts, fragment, from, to),
             Expr::Alt(parts) => self.emit_choice(parts, fragment, from, to),
@@ -335,7 +346,7 @@ impl<'a> Draft<'a> {
 
     fn part(&mut self, body: &Expr) -> u32 {
         let part = match body {
-            Expr::Json(schema) => Embedded::Json(schema.clone()),
+            Expr::Json(json) => Embedded::Json(json.clone()),
             Expr::Pattern(pattern) => Embedded::Pattern(pattern.clone()),
             _ => unreachable!("asked for these two"),
         };
@@ -344,6 +355,19 @@ impl<'a> Draft<'a> {
             self.parts.push(part);
             self.parts.len() - 1
         }) as u32
+    }
+
+    /// The rule whose texts are those of `inner`, its tokens counted.
+    fn counted(&mut self, whole: &Expr, inner: &Expr, tokens: Tokens) -> RuleId {
+        if let Some(rule) = self.made.get(whole) {
+            return *rule;
+        }
+        let rule = RuleId((self.grammar.rules().len() + self.bodies.len()) as u32);
+        self.lexical.push(None);
+        self.bodies.push(inner.clone());
+        self.made.insert(whole.clone(), rule);
+        self.counts.insert(rule, tokens);
+        rule
     }
 
     /// A rule with this body.
@@ -374,7 +398,7 @@ fn calls_of(body: &Expr, visit: &mut impl FnMut(RuleId)) {
     match body {
         Expr::Rule(rule) | Expr::Ignore(rule) => visit(*rule),
         Expr::Seq(parts) | Expr::Alt(parts) => parts.iter().for_each(|part| calls_of(part, visit)),
-        Expr::Repeat { body, .. } => calls_of(body, visit),
+        Expr::Repeat { body, .. } | Expr::Counted { body, .. } => calls_of(body, visit),
         Expr::Empty | Expr::Lexeme(_) | Expr::Token(_) | Expr::Json(_) | Expr::Pattern(_) | Expr::Edge(_) => {}
     }
 }

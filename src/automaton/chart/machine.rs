@@ -24,7 +24,7 @@ pub type StateId = u32;
 /// What is being read in one of the readings.
 ///
 /// ```text
-/// bit 31   a place in a rule, by its node: only before anything was read
+/// bit 31   a place in a rule, by its node: before anything was read, or with bit 30 behind a rule that was cut
 /// bit 30   inside a value of an embedded automaton, by the number of its state
 /// neither  a lexeme, by what is left of it
 /// ```
@@ -51,9 +51,17 @@ impl Place {
         Self(number | PART)
     }
 
+    /// A place in a rule, not at the beginning of the text.
+    pub(super) fn cut(node: NodeId) -> Self {
+        // Numbers that stand for no node have their upper bits set, too.
+        Self(node | NODE | PART)
+    }
+
     pub fn reading(self) -> Reading {
+        const NO_NODE: u32 = BEYOND;
         match self.0 {
-            at if at & NODE != 0 => Reading::Node(at & !NODE),
+            at if at >= NO_NODE => Reading::Node(at),
+            at if at & NODE != 0 => Reading::Node(at & !(NODE | PART)),
             at if at & PART != 0 => Reading::Part(at & !PART),
             at => Reading::Lexeme(at),
         }
@@ -86,7 +94,7 @@ const STATE_BYTES: usize = 160;
 
 /// The automaton of one grammar with everything that was found out about it.
 pub struct Chart {
-    network: Arc<Network>,
+    pub(super) network: Arc<Network>,
     pub(super) lexemes: Lexemes,
     pub(super) returns: Returns,
     parts: Vec<Part>,
@@ -96,6 +104,8 @@ pub struct Chart {
     states: Vec<State>,
     index: FxHashMap<Kernel, StateId>,
     steps: FxHashMap<(StateId, u8), StateId>,
+    /// Behind the end of a token, and where nobody counts tokens any more: see [`Chart::token_ends`].
+    pub(super) counted: FxHashMap<(StateId, bool), Option<StateId>>,
     pub(super) lengths: Option<Lengths>,
     bytes: usize,
     budget: Budget,
@@ -114,6 +124,7 @@ impl Chart {
             states: Vec::new(),
             index: FxHashMap::default(),
             steps: FxHashMap::default(),
+            counted: FxHashMap::default(),
             lengths: None,
             bytes: 0,
             budget,
@@ -130,7 +141,7 @@ impl Chart {
 
     /// Some liveness was assumed.
     pub fn is_soft(&self) -> bool {
-        self.lexemes.is_soft() || self.parts.iter().any(|part| part.is_soft())
+        self.bounds_tokens() || self.lexemes.is_soft() || self.parts.iter().any(|part| part.is_soft())
     }
 
     /// It has grown so far that the next answer had better begin with a new one.
@@ -140,7 +151,7 @@ impl Chart {
 
     /// About the memory held, in bytes.
     pub fn size(&self) -> usize {
-        self.bytes + self.lexemes.bytes() + self.returns.bytes() + self.steps.len() * 20
+        self.bytes + self.lexemes.bytes() + self.returns.bytes() + self.steps.len() * 20 + self.counted.len() * 24
     }
 
     /// To be called when a piece of work is done: what is held is measured.
@@ -191,17 +202,17 @@ impl Chart {
 
     /// Where reading goes on when what was called is through.
     pub fn places(&mut self, of: ReturnId) -> Places {
-        let network = &self.network;
-        let within = |(number, is_first, outside): &Circle, rule: RuleId| {
-            let circle = &network.circles[*number as usize];
-            let Some(within) = circle.within_first.as_ref().filter(|_| *is_first) else {
-                return circle.within.get(&rule).cloned().unwrap_or_default();
-            };
-            let members = circle.first_from(outside.iter().map(|(rule, _)| *rule).collect());
-            let places = within.get(&rule).cloned().unwrap_or_default();
-            places.into_iter().filter(|(_, caller)| members.contains(caller)).collect()
-        };
-        self.returns.places(of, &within)
+        self.returns.places(of, &within(&self.network))
+    }
+
+    pub(super) fn kernel(&self, state: StateId) -> Kernel {
+        self.states[state as usize].kernel.clone()
+    }
+
+    /// The state of these readings.
+    pub(super) fn of(&mut self, all: FxHashMap<Place, Vec<ReturnId>>) -> StateId {
+        let kernel = self.merged(all);
+        self.intern(kernel)
     }
 
     /// What may be read in a state.
@@ -223,7 +234,7 @@ impl Chart {
         for &(place, back) in kernel {
             let is_through = match place.reading() {
                 Reading::Node(node) => {
-                    is_first |= back == TOP;
+                    is_first |= back == TOP && node < BEYOND && place == Place::node(node);
                     open.push((node, back));
                     continue;
                 }
@@ -295,7 +306,10 @@ impl Chart {
             match network.circle_of[first.0 as usize] {
                 None => {
                     let places = callees.into_values().next().unwrap_or_default();
-                    let back = self.returns.to(places);
+                    let mut back = self.returns.to(places);
+                    if let Some(tokens) = network.counts.get(&first) {
+                        back = self.returns.counted(*tokens, 0, back);
+                    }
                     self.wait(network.starts[first.0 as usize], back, is_first, None, &mut waiting);
                 }
                 Some(number) => {
@@ -379,7 +393,7 @@ impl Chart {
                 continue;
             }
             // Where nothing more is read behind the callee, it returns to where this rule does.
-            let is_tail = network.profiles[next as usize].is_tail();
+            let is_tail = network.profiles[next as usize].is_tail() && !self.returns.is_counted(back);
             let places: Places = if is_tail { self.places(back) } else { Arc::from([(next, back)]) };
             let of = match symbol {
                 Symbol::Lexeme(rx) => waiting.lexemes.entry(rx).or_default(),
@@ -449,6 +463,16 @@ impl Chart {
         }
     }
 
+    /// Inside a string or a key of a JSON value that is laid out in its own way: as [`Chart::json`].
+    pub fn laid_text(&mut self, place: Place) -> Option<(usize, &mut json::Machine, json::State)> {
+        let Reading::Part(number) = place.reading() else { return None };
+        let (part, state) = self.part_states[number as usize];
+        match (&mut self.parts[part as usize], state) {
+            (Part::Laid(laid), PartState::Laid(state)) => Some((part as usize, &mut laid.machine, state.text()?)),
+            _ => None,
+        }
+    }
+
     /// What completes a value that is being read.
     pub(super) fn rest_of_value(&mut self, number: u32) -> Option<Vec<u8>> {
         let (part, state) = self.part_states[number as usize];
@@ -475,6 +499,19 @@ impl Chart {
         }
         let kernel = self.merged(moved);
         self.intern(kernel)
+    }
+}
+
+/// From where in a circle a rule of it is called.
+pub(super) fn within(network: &Network) -> impl Fn(&Circle, RuleId) -> Vec<(NodeId, RuleId)> {
+    |(number, is_first, outside), rule| {
+        let circle = &network.circles[*number as usize];
+        let Some(within) = circle.within_first.as_ref().filter(|_| *is_first) else {
+            return circle.within.get(&rule).cloned().unwrap_or_default();
+        };
+        let members = circle.first_from(outside.iter().map(|(rule, _)| *rule).collect());
+        let places = within.get(&rule).cloned().unwrap_or_default();
+        places.into_iter().filter(|(_, caller)| members.contains(caller)).collect()
     }
 }
 
@@ -505,6 +542,10 @@ impl Recognizer for Chart {
             next
         });
         (next != DEAD && !self.budget.is_spent()).then_some(next)
+    }
+
+    fn token_ends(&mut self, state: StateId) -> Option<StateId> {
+        Self::token_ends(self, state)
     }
 
     fn accepts(&mut self, state: StateId) -> bool {

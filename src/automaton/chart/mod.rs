@@ -7,6 +7,8 @@
 //! | `stack` | where calls return to, shared by all readings and by all places with the same continuations |
 //! | `machine` | states: what is being read, and where that returns to |
 //! | `part` | what is no grammar: JSON values, patterns with conditions around them |
+//! | `layout` | JSON values with other signs and whitespace than JSON's between their parts |
+//! | `count` | the tokens of a rule, counted in its return |
 //! | `home` | the shortest way to an end |
 //!
 //! Nouns: a [`Plan`] is a grammar as a network; a [`Chart`] is its automaton with everything that it found out; a
@@ -27,7 +29,9 @@
 //! take the longest match: they lose readings that the grammar has.
 
 mod build;
+mod count;
 mod home;
+mod layout;
 mod lexeme;
 mod machine;
 mod network;
@@ -39,6 +43,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 pub use build::{ENDING, MARK, SPECIAL, TEXT, spelling};
+pub use layout::{Laid, Signs};
 pub use machine::{Chart, Expanded, Place, Reading, StateId};
 pub use network::NodeId;
 pub use part::{Embedded, Part};
@@ -77,6 +82,16 @@ impl Plan {
     /// Rules without any text, in the order of the grammar; without its first rule, there is no text at all.
     pub fn unproductive(&self) -> &[RuleId] {
         &self.network.unproductive
+    }
+
+    /// Tokens are counted: texts alone do not tell what is of the grammar.
+    pub fn counts_tokens(&self) -> bool {
+        !self.network.counts.is_empty()
+    }
+
+    /// A rule whose tokens are counted begins with itself: how many there are would hang on the reading.
+    pub fn counts_in_circles(&self) -> bool {
+        self.network.counts.keys().any(|rule| self.network.circle_of[rule.0 as usize].is_some())
     }
 
     /// What is embedded: [`Plan::chart`] wants an automaton for each.

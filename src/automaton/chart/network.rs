@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     budget::Budget,
-    grammar::{Grammar, RuleId},
+    grammar::{Grammar, RuleId, Tokens},
 };
 
 /// A node's number.
@@ -86,6 +86,8 @@ pub struct Network {
     pub circles: Vec<Circle>,
     /// What is embedded, by the numbers of [`Symbol::Part`].
     pub parts: Vec<Embedded>,
+    /// The rules whose tokens are counted.
+    pub counts: FxHashMap<RuleId, Tokens>,
     /// Rules of the grammar without any text.
     pub unproductive: Vec<RuleId>,
 }
@@ -93,7 +95,7 @@ pub struct Network {
 impl Network {
     /// Lexemes are read into `lexemes`.
     pub fn new(grammar: &Grammar, lexemes: &mut Lexemes, budget: &Budget) -> Self {
-        let (mut fragments, parts) = draft(grammar, lexemes, budget);
+        let (mut fragments, parts, counts) = draft(grammar, lexemes, budget);
         lexemes.seal();
         let yields = yielding(&fragments, lexemes, budget);
         let leads_on = |symbol: Option<Symbol>| match symbol {
@@ -111,6 +113,7 @@ impl Network {
             circle_of: Vec::new(),
             circles: Vec::new(),
             parts,
+            counts,
             unproductive: (0..grammar.rules().len() as u32)
                 .filter(|rule| !yields[*rule as usize])
                 .map(RuleId)

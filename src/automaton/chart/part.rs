@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use super::layout::{self, Laid};
 use crate::{
     automaton::{
         json,
         lexical::{StrState, StringLanguage},
     },
     budget::Overrun,
+    grammar::Json,
 };
 
 /// What is embedded, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Embedded {
-    /// A JSON text that satisfies this schema.
-    Json(Box<str>),
+    /// A JSON text that satisfies a schema.
+    Json(Json),
     /// A text that this pattern of ECMA 262 matches as a whole.
     Pattern(Box<str>),
 }
@@ -22,6 +24,7 @@ pub enum Embedded {
 /// The automaton of what is embedded.
 pub enum Part {
     Json(Box<json::Machine>),
+    Laid(Box<Laid>),
     Text(Arc<StringLanguage>),
 }
 
@@ -29,6 +32,7 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PartState {
     Json(json::State),
+    Laid(layout::State),
     Text(StrState),
 }
 
@@ -39,6 +43,7 @@ impl Part {
     pub fn start(&mut self) -> Option<PartState> {
         match self {
             Self::Json(machine) => Some(PartState::Json(machine.start())),
+            Self::Laid(laid) => Some(PartState::Laid(laid.start())),
             Self::Text(language) => language.lock().start().map(PartState::Text),
         }
     }
@@ -46,6 +51,7 @@ impl Part {
     pub fn step(&mut self, state: PartState, byte: u8) -> Option<PartState> {
         match (self, state) {
             (Self::Json(machine), PartState::Json(state)) => machine.step(state, byte).map(PartState::Json),
+            (Self::Laid(laid), PartState::Laid(state)) => laid.step(state, byte).map(PartState::Laid),
             (Self::Text(language), PartState::Text(state)) => language.lock().step(state, byte).map(PartState::Text),
             _ => unreachable!("{FOREIGN}"),
         }
@@ -54,6 +60,7 @@ impl Part {
     pub fn accepts(&mut self, state: PartState) -> bool {
         match (self, state) {
             (Self::Json(machine), PartState::Json(state)) => machine.accepts(state),
+            (Self::Laid(laid), PartState::Laid(state)) => laid.accepts(state),
             (Self::Text(language), PartState::Text(state)) => language.lock().accepts(state),
             _ => unreachable!("{FOREIGN}"),
         }
@@ -63,6 +70,7 @@ impl Part {
     pub fn shortest(&mut self, state: PartState) -> Option<Vec<u8>> {
         match (self, state) {
             (Self::Json(machine), PartState::Json(state)) => machine.home(state, &|text| text.len() as u32),
+            (Self::Laid(laid), PartState::Laid(state)) => laid.shortest(state),
             (Self::Text(language), PartState::Text(state)) => language.lock().shortest(state),
             _ => unreachable!("{FOREIGN}"),
         }
@@ -71,6 +79,7 @@ impl Part {
     pub fn is_soft(&self) -> bool {
         match self {
             Self::Json(machine) => machine.tables.is_soft(),
+            Self::Laid(laid) => laid.machine.tables.is_soft(),
             Self::Text(language) => language.is_soft(),
         }
     }
@@ -78,25 +87,31 @@ impl Part {
     pub fn is_worn(&self) -> bool {
         match self {
             Self::Json(machine) => machine.is_worn(),
+            Self::Laid(laid) => laid.machine.is_worn(),
             Self::Text(language) => language.is_worn(),
         }
     }
 
     pub fn begin(&mut self) {
-        if let Self::Json(machine) = self {
-            machine.begin();
+        match self {
+            Self::Json(machine) => machine.begin(),
+            Self::Laid(laid) => laid.machine.begin(),
+            Self::Text(_) => {}
         }
     }
 
     pub fn settle(&mut self) {
-        if let Self::Json(machine) = self {
-            machine.settle();
+        match self {
+            Self::Json(machine) => machine.settle(),
+            Self::Laid(laid) => laid.machine.settle(),
+            Self::Text(_) => {}
         }
     }
 
     pub fn fault(&self) -> Option<Overrun> {
         match self {
             Self::Json(machine) => machine.fault().cloned(),
+            Self::Laid(laid) => laid.fault(),
             Self::Text(language) => language.lock().overrun().map(|overrun| Overrun::Part(overrun.to_string())),
         }
     }

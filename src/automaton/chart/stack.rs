@@ -13,7 +13,10 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::network::NodeId;
-use crate::{budget::Budget, grammar::RuleId};
+use crate::{
+    budget::Budget,
+    grammar::{RuleId, Tokens},
+};
 
 /// A return's number.
 pub type ReturnId = u32;
@@ -40,6 +43,21 @@ enum Return {
         rule: RuleId,
     },
     Union(Box<[ReturnId]>),
+    /// The end of a rule whose tokens are counted: how many have ended within it, and where reading goes on behind it.
+    Counted {
+        tokens: Tokens,
+        count: u32,
+        back: ReturnId,
+    },
+}
+
+/// A return, told apart.
+pub enum Part {
+    Places(Places),
+    /// Of a circle with these returns outside of it: a rule's.
+    Member((u32, bool), Arc<[(RuleId, Places)]>, RuleId),
+    Union(Box<[ReturnId]>),
+    Counted(Tokens, u32, ReturnId),
 }
 
 /// A circle of rules in one place of a text: its number in the network, whether the text begins here, and by rule what it
@@ -53,6 +71,8 @@ pub type Within<'a> = &'a dyn Fn(&Circle, RuleId) -> Vec<(NodeId, RuleId)>;
 #[derive(Debug)]
 pub struct Returns {
     returns: Vec<Return>,
+    /// Per return, whether tokens are counted anywhere below it.
+    counting: Vec<bool>,
     index: FxHashMap<Return, ReturnId>,
     circles: Vec<Circle>,
     circle_index: FxHashMap<Circle, u32>,
@@ -67,6 +87,7 @@ impl Returns {
     pub fn new(budget: Budget) -> Self {
         let mut returns = Self {
             returns: Vec::new(),
+            counting: Vec::new(),
             index: FxHashMap::default(),
             circles: Vec::new(),
             circle_index: FxHashMap::default(),
@@ -93,7 +114,18 @@ impl Returns {
             Return::Places(places) => places.len() * 16,
             Return::Member { .. } => 0,
             Return::Union(parts) => parts.len() * 8,
+            Return::Counted { .. } => 0,
         };
+        let counts = |places: &[(NodeId, ReturnId)]| {
+            places.iter().any(|(_, back)| self.counting.get(*back as usize).is_some_and(|counts| *counts))
+        };
+        let counting = match &of {
+            Return::Places(places) => counts(places),
+            Return::Member { circle, .. } => self.circles[*circle as usize].2.iter().any(|(_, places)| counts(places)),
+            Return::Union(parts) => parts.iter().any(|part| self.counting[*part as usize]),
+            Return::Counted { .. } => true,
+        };
+        self.counting.push(counting);
         self.bytes += size + 112;
         self.returns.push(of.clone());
         self.index.insert(of, id);
@@ -198,12 +230,51 @@ impl Returns {
                         _ => None,
                     }))
                 }
-                Return::Places(_) => {}
+                Return::Places(_) | Return::Counted { .. } => {}
             }
         }
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// A return, told apart.
+    pub fn part(&self, of: ReturnId) -> Part {
+        match &self.returns[of as usize] {
+            Return::Places(places) => Part::Places(places.clone()),
+            Return::Member { circle, rule } => {
+                let (number, is_first, outside) = self.circles[*circle as usize].clone();
+                Part::Member((number, is_first), outside, *rule)
+            }
+            Return::Union(parts) => Part::Union(parts.clone()),
+            Return::Counted { tokens, count, back } => Part::Counted(*tokens, *count, *back),
+        }
+    }
+
+    /// Whether tokens are counted below a return.
+    pub fn counts(&self, of: ReturnId) -> bool {
+        self.counting[of as usize]
+    }
+
+    /// A rule ends here whose tokens are counted.
+    pub fn is_counted(&self, of: ReturnId) -> bool {
+        match &self.returns[of as usize] {
+            Return::Counted { .. } => true,
+            Return::Union(parts) => {
+                parts.iter().any(|part| matches!(self.returns[*part as usize], Return::Counted { .. }))
+            }
+            Return::Places(_) | Return::Member { .. } => false,
+        }
+    }
+
+    /// The return of a rule in which so many tokens have ended.
+    pub fn counted(&mut self, tokens: Tokens, count: u32, back: ReturnId) -> ReturnId {
+        self.intern(Return::Counted { tokens, count, back })
+    }
+
+    /// False: no more may be worked out.
+    pub fn spend(&self) -> bool {
+        self.budget.spend(1)
     }
 
     /// The return of a rule in a circle.
@@ -221,6 +292,12 @@ impl Returns {
         }
         let places = match self.returns[of as usize].clone() {
             Return::Places(places) => places,
+            Return::Counted { tokens: Tokens::Within(least, most), count, .. }
+                if count < least || most.is_some_and(|most| count > most) =>
+            {
+                Arc::from([])
+            }
+            Return::Counted { back, .. } => self.places(back, within),
             Return::Union(parts) => {
                 let mut all = Vec::new();
                 for part in &parts {

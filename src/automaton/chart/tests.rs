@@ -57,7 +57,7 @@ impl<'a> Spans<'a> {
                 }
                 all
             }
-            Expr::Json(_) | Expr::Pattern(_) | Expr::Token(_) | Expr::Edge(_) => {
+            Expr::Json(_) | Expr::Pattern(_) | Expr::Token(_) | Expr::Edge(_) | Expr::Counted { .. } => {
                 unreachable!("not among the random ones")
             }
         };

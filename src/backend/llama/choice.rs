@@ -335,6 +335,10 @@ impl Choice {
 impl Constrained {
     /// The first `place` bytes of the answer satisfy the constraint as they stand.
     fn may_end(&mut self, answer: &[u8], place: usize) -> bool {
+        // Where tokens are counted, text that is cut at a stop is not what was counted.
+        if self.program.counts_tokens() {
+            return false;
+        }
         if place < self.behind.0 {
             self.behind = (0, self.program.matcher());
         }

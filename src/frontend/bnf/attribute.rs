@@ -16,6 +16,8 @@ pub struct Attributes {
     /// The shortest matches only.
     lazy: bool,
     max_chars: Option<u32>,
+    /// It is cut where so many tokens have come.
+    max_tokens: Option<u32>,
 }
 
 /// Passes the attributes behind a rule's name. None: what is here are none.
@@ -68,9 +70,9 @@ impl Attributes {
                 let count = count.parse().map_err(|_| begin.malformed("max_chars is a number of characters"))?;
                 self.max_chars = Some(count);
             }
-            ("max_tokens", _) => {
-                let message = "max_tokens cannot be held to: texts do not tell their tokens";
-                return Err(begin.refused(DiagnosticKind::Unsupported, message, begin.at).hinted("limit max_chars"));
+            ("max_tokens", Some(count)) => {
+                let count = count.parse().map_err(|_| begin.malformed("max_tokens is a number of tokens"))?;
+                self.max_tokens = Some(count);
             }
             ("temperature", Some(degree)) => {
                 let degree = degree.parse::<f64>().ok().filter(|degree| degree.is_finite() && *degree >= 0.0);
@@ -133,20 +135,27 @@ struct Regular<'a> {
     /// None: it is none, or is being looked at.
     known: FxHashMap<RuleId, Option<Regex>>,
     left: usize,
+    /// The rule whose body is asked for.
+    outer: Option<RuleId>,
 }
 
 impl<'a> Regular<'a> {
     fn new(written: &'a [Written]) -> Self {
         let rules = written.iter().map(|rule| (rule.id, rule)).collect();
-        Self { rules, known: FxHashMap::default(), left: MAX_PARTS }
+        Self { rules, known: FxHashMap::default(), left: MAX_PARTS, outer: None }
     }
 
     fn body(&mut self, rule: &Written, source: &str) -> Result<Expr, Diagnostic> {
+        let cut = |body: Expr| match rule.attributes.max_tokens {
+            Some(most) => body.cut_at(most),
+            None => body,
+        };
         if rule.attributes.ask_nothing() {
-            return Ok(rule.body.clone());
+            return Ok(cut(rule.body.clone()));
         }
+        self.outer = Some(rule.id);
         if let Some(regex) = self.rule(rule.id) {
-            return Ok(Expr::Lexeme(regex));
+            return Ok(cut(Expr::Lexeme(regex)));
         }
         let message = format!("the attributes of \"{}\" cannot be held to: it is no regular expression", rule.name);
         let why = refused(DiagnosticKind::Unsupported, message, source, rule.at);
@@ -154,6 +163,11 @@ impl<'a> Regular<'a> {
     }
 
     fn rule(&mut self, id: RuleId) -> Option<Regex> {
+        let is_cut = |rule: &&Written| rule.attributes.max_tokens.is_some();
+        if self.outer != Some(id) && self.rules.get(&id).is_some_and(is_cut) {
+            // Its texts alone do not tell where it ends.
+            return None;
+        }
         if let Some(known) = self.known.get(&id) {
             let known = known.clone()?;
             self.left = self.left.checked_sub(parts_of(&known))?;
@@ -204,7 +218,12 @@ impl<'a> Regular<'a> {
             Expr::Seq(parts) => self.sequence(parts),
             Expr::Alt(ways) => ways.iter().map(|way| self.expr(way)).collect::<Option<_>>().map(Regex::alternation),
             Expr::Repeat { body, min, max } => Some(self.expr(body)?.repeat(*min, *max)),
-            Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) | Expr::Ignore(_) | Expr::Edge(_) => None,
+            Expr::Token(_)
+            | Expr::Pattern(_)
+            | Expr::Json(_)
+            | Expr::Ignore(_)
+            | Expr::Edge(_)
+            | Expr::Counted { .. } => None,
         }
     }
 }

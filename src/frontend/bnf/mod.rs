@@ -9,8 +9,9 @@
 //! the next one begins. What those engines refuse for their own sake (left recursion, large repeats) is taken.
 //!
 //! What says nothing about texts is read and left at that: names of captures, temperatures, and look-ahead, which is a
-//! hint to that engine. What limits texts and cannot be held to is refused by name: `max_tokens` anywhere, `lazy` and
-//! `max_chars` on a rule that calls itself in any way but as the last part of its alternatives.
+//! hint to that engine. A rule with `max_tokens` ends where so many of the model's tokens have come, if it has not before.
+//! What limits texts and cannot be held to is refused by name: `lazy` and `max_chars` on a rule that calls itself in any
+//! way but as the last part of its alternatives, or that calls a rule with `max_tokens`.
 //!
 //! | file | what |
 //! |---|---|

@@ -128,7 +128,9 @@ fn ebnf_attributes() {
     ebnf("root ::= \"<\" r \">\"\nr[lazy] ::= [a-z] [a-z]*", &["<a>"], &["<ab>", "<>"]);
     ebnf("root ::= \"<\" r \">\"\nr[lazy, capture=\"x\"] ::= s\ns ::= ([a-z] s | [0-9])", &["<1>", "<ab1>"], &["<ab>"]);
     ebnf("root ::= v \">\"\nv[max_chars=2, temperature=0.5] ::= [^]*", &["ä>>", ">"], &["abc>"]);
-    for source in ["root[max_tokens=3] ::= \"a\"*", "root[lazy] ::= \"(\" root \")\" | \"x\""] {
+    assert!(read("root[max_tokens=3] ::= \"a\"*", Dialect::Ebnf, ROOT).expect("it is taken").counts_tokens());
+    let within = "root ::= r\nr[max_chars=9] ::= [a-z]* s\ns[max_tokens=3] ::= [a-z]*";
+    for source in [within, "root[lazy] ::= \"(\" root \")\" | \"x\""] {
         assert_eq!(
             refused(
                 Dialect::Ebnf,

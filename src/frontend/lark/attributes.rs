@@ -41,12 +41,10 @@ pub fn read(parser: &mut Parser) -> Parsed<Attributes> {
             }
             "max_tokens" => {
                 parser.expect("=")?;
-                number_token(parser)?;
-                let message = "max_tokens counts tokens of the model, which a grammar's texts know nothing of";
-                return Err(hinted(unsupported(place, message), "bound the length instead: /(.|\\n){0,400}/"));
+                attributes.max_tokens = Some(integer(parser, u64::from(u32::MAX))? as u32);
             }
             other => {
-                let hint = "attributes are lazy, stop, suffix, capture, stop_capture and temperature";
+                let hint = "attributes are lazy, stop, suffix, max_tokens, capture, stop_capture and temperature";
                 return Err(hinted(invalid(place, format!("there is no attribute \"{other}\"")), hint));
             }
         }

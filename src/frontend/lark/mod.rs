@@ -15,21 +15,24 @@
 //! terminal's end, `\b` and `(?!..)` over a class of characters are about the character that comes next in the answer, so
 //! that words do not run together where no lexer takes the longest match.
 //!
-//! Refused by name: `max_tokens`, which counts tokens, `%declare`, imports from files, references to other grammars
-//! (`@name`), which there are none of.
+//! A rule with `max_tokens` ends where so many of the model's tokens have come, wherever it is, if it has not ended before;
+//! a token that lies in it only in part counts.
+//!
+//! Refused by name: `%declare`, imports from files, references to other grammars (`@name`), which there are none of.
 //!
 //! | file | what |
 //! |---|---|
 //! | `scan`, `parse`, `attributes`, `special` | the notation |
 //! | `syntax`, `parametric` | the tree |
 //! | `module` | which name means what: imports, overrides, nested grammars |
-//! | `rules`, `terminals`, `edges`, `substring`, `stop` | from the tree to the grammar |
+//! | `rules`, `terminals`, `edges`, `substring`, `stop`, `layout` | from the tree to the grammar |
 //! | `library/` | terminals to import |
 //!
 //! Sources: llguidance's `docs/syntax.md` and `docs/parametric.md`, Lark's reference of its grammar.
 
 mod attributes;
 mod edges;
+mod layout;
 mod module;
 mod parametric;
 mod parse;

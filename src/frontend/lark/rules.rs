@@ -5,7 +5,7 @@ use std::{collections::HashMap, rc::Rc};
 use rustc_hash::FxHashMap;
 
 use super::{
-    Parsed, Place, hinted, invalid,
+    Parsed, Place, hinted, invalid, layout,
     module::Modules,
     stop::nullable,
     syntax::{Atom, Choice, Definition, Document, Term, Way, is_terminal},
@@ -98,6 +98,18 @@ impl Maker {
     }
 
     fn rule_body(&mut self, home: usize, definition: &Rc<Definition>, key: &Key) -> Parsed<Expr> {
+        let body = self.whole_body(home, definition, key)?;
+        match definition.attributes.max_tokens {
+            None => Ok(body),
+            Some(_) if definition.takes_number => {
+                Err(invalid(definition.place, "a rule with a number has no max_tokens"))
+            }
+            Some(most) => Ok(body.cut_at(most)),
+        }
+    }
+
+    /// The texts of a rule, however many tokens they have.
+    fn whole_body(&mut self, home: usize, definition: &Rc<Definition>, key: &Key) -> Parsed<Expr> {
         if definition.attributes.is_lexical() {
             let regex = self.terminals.lexical(&self.modules, home, &definition.attributes, &definition.body)?;
             return self.lexeme(home, definition.place, regex);
@@ -255,7 +267,7 @@ impl Maker {
                 let refusal = unsupported(place, format!("there is no grammar \"@{name}\" to refer to"));
                 Err(hinted(refusal, "put it in its place with %lark { } or %json { }"))
             }
-            Atom::Json(schema) => self.behind_skip(module, Expr::Json(schema.clone())),
+            Atom::Json(schema) => self.behind_skip(module, Expr::Json(layout::json(place, schema)?)),
             Atom::Chunks(chunks) => self.chunks(module, chunks),
             Atom::Nested(document) => {
                 let number = match self.nested.get(&Rc::as_ptr(document)) {

@@ -44,6 +44,8 @@ pub struct Attributes {
     pub lazy: bool,
     pub stop: Option<(Place, Atom)>,
     pub suffix: Option<(Place, Atom)>,
+    /// The rule is cut where so many of the model's tokens have come.
+    pub max_tokens: Option<u32>,
 }
 
 impl Attributes {

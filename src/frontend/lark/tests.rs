@@ -50,6 +50,42 @@ fn terminals_with_and_and_not() {
 }
 
 #[test]
+fn layouts_of_json() {
+    let schema =
+        r#""type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}},"b":{"type":"string"}}"#;
+    let with = |options: &str| format!("start: \"<\" %json {{{schema},\"x-guidance\":{{{options}}}}} \">\"");
+    let tight = with(r#""whitespace_flexible":false,"item_separator":", ","key_separator":": ""#);
+    check(
+        &tight,
+        &[r#"<{"a": [1, 2], "b": ", :"}>"#, "<{}>", r#"<{"a": []}>"#],
+        &[r#"<{"a":[1, 2]}>"#, r#"<{"a": [1,2]}>"#, r#"<{"a": [1 , 2]}>"#, "<{ }>", r#"<{"a": [1, ]}>"#],
+    );
+    let flexible = with(r#""item_separator":"; ?","key_separator":"_ ""#);
+    check(
+        &flexible,
+        &["<{\n\"a\"_  [ 1;2 ; 3\n]\t}>", r#"<{"b" _ "x"; "a"_ []}>"#],
+        &[r#"<{"a"_[1]}>"#, r#"<{"a": [1]}>"#, r#"<{"a"_ [1,2]}>"#, r#"<{ "a"_ [1;]}>"#],
+    );
+    let bounded = with(r#""whitespace_pattern":" {1,2}""#);
+    check(&bounded, &[r#"<{"a":[1,2]}>"#, r#"<{  "a"  :  [1  ,  2]  }>"#], &[r#"<{   "a":[1]}>"#, "<{\"b\":\"\"   }>"]);
+    let minus = with(r#""item_separator":"-","whitespace_flexible":false"#);
+    check(&minus, &[r#"<{"a":[1-2--3]}>"#], &[r#"<{"a":[1,2]}>"#, r#"<{"a":[-]}>"#]);
+    check(&with(r#""coerce_one_of":true,"lenient":true"#), &[r#"<{ "a" : [ 1 , 2 ] }>"#], &[]);
+    for (options, kind) in [
+        (r#""item_separater":",""#, DiagnosticKind::Invalid),
+        (r#""item_separator":"(""#, DiagnosticKind::Invalid),
+        (r#""json_allowed_escapes":"nt""#, DiagnosticKind::Unsupported),
+    ] {
+        assert_eq!(refused(&with(options), (1, 12)).kind, kind, "{options}");
+    }
+}
+
+#[test]
+fn rules_without_tokens_are_empty() {
+    check("start: \"1\" r \"a\"\nr[max_tokens=0]: /b+/", &["1a"], &["1ba"]);
+}
+
+#[test]
 fn what_is_ignored() {
     let source = "%import common.WS\n%ignore WS\nstart: \"a\" B? \"c\"\nB: \"b\"+";
     check(source, &["ac", "a b c", "abb c"], &[" ac", "ac ", "ab b c"]);
@@ -67,7 +103,8 @@ fn lazy_stop_and_suffix() {
     check("start: r \"z\"\nr[stop=\"b\"]: /[a-z]*/", &["aaz", "z", "yzz"], &["abz"]);
     check("start: r\nr[stop=END]: /(.|\\n)*/\nEND: \"!!\" | \"?\"+", &["a!b", ""], &["a!!", "a?"]);
     check("start: r \"x\"\nr[stop=\"\"]: /[0-9]+/", &["12x"], &["x"]);
-    assert_eq!(refused("start: r\nr[max_tokens=3]: /a/", (2, 3)).kind, DiagnosticKind::Unsupported);
+    refused("start: r\nr[max_tokens=\"3\"]: /a/", (2, 14));
+    refused("start: r::1\nr::_[max_tokens=3]: \"a\"", (2, 1));
     refused("start: r\nr[lazy, lazy]: /a/", (2, 9));
     refused("start: r\nr[budget=3]: /a/", (2, 3));
 }

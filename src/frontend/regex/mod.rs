@@ -18,6 +18,7 @@ mod rust;
 pub mod xgrammar;
 
 pub use anchors::decided;
+pub use ecma::print;
 
 use super::{Diagnostic, DiagnosticKind};
 use crate::grammar::{Builder, CharSet, Expr, Grammar, Regex};

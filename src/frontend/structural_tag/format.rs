@@ -101,10 +101,8 @@ impl Reader {
             }
             "any_tokens" => {
                 format.only(&["type", "exclude_tokens", "max_tokens"])?;
-                if limit(&format, "max_tokens")? == Some(0) {
-                    return Ok(Expr::Empty);
-                }
-                Ok(Expr::Token(within.others(&format, Tokens::default())?).repeat(0, None))
+                let most = limit_of(&format, "max_tokens")?;
+                Ok(Expr::Token(within.others(&format, Tokens::default())?).repeat(0, most))
             }
             "token_triggered_tags" => self.token_triggered_tags(&format, within),
             "token_dispatch" => self.token_dispatch(&format, within),
@@ -227,17 +225,22 @@ fn regex_of(format: &Object) -> Read<Expr> {
 fn any_text(format: &Object, within: &Within) -> Read<Expr> {
     format.only(&["type", "excludes", "max_tokens", "max_chars"])?;
     let max = limit_of(format, "max_chars")?;
-    if limit(format, "max_tokens")? == Some(0) || max == Some(0) {
+    let most = limit_of(format, "max_tokens")?;
+    if max == Some(0) {
         return Ok(Expr::Empty);
     }
     let excludes = [format.texts("excludes")?, within.texts.clone()].concat();
     let mut excludes: Vec<&str> = excludes.iter().map(|text| &**text).collect();
     excludes.sort_unstable();
     let text = dispatch::without(&excludes);
-    Ok(Expr::Lexeme(match max {
+    let text = Expr::Lexeme(match max {
         Some(max) => Regex::And(vec![text, Regex::Class(CharSet::all()).repeat(0, Some(max))]),
         None => text,
-    }))
+    });
+    Ok(match most {
+        Some(most) => text.cut_at(most),
+        None => text,
+    })
 }
 
 fn limit_of(format: &Object, key: &str) -> Read<Option<u32>> {
@@ -247,17 +250,6 @@ fn limit_of(format: &Object, key: &str) -> Read<Option<u32>> {
         return Err(value.refused(DiagnosticKind::Invalid, format!("at most {MAX_LIMIT} is expected")));
     }
     Ok(Some(limit))
-}
-
-/// A limit in tokens, which can be held to only if it is none or 0.
-fn limit(format: &Object, key: &str) -> Read<Option<u32>> {
-    let limit = limit_of(format, key)?;
-    if limit.is_some_and(|limit| limit > 0) {
-        let why = format
-            .refused(DiagnosticKind::Unsupported, format!("{key} cannot be held to: texts do not tell their tokens"));
-        return Err(why.hinted("limit max_chars"));
-    }
-    Ok(limit)
 }
 
 pub fn token(value: &Value) -> Read<TokenClass> {

@@ -8,7 +8,9 @@
 //! `max_whitespace_cnt` say nothing about texts of JSON. Schemas mean what JSON Schema says: properties that are not
 //! declared are allowed unless `additionalProperties` is false.
 //!
-//! Refused by name: limits in tokens, `excludes` of JSON.
+//! Text with `max_tokens` ends where so many of the model's tokens have come, wherever it is.
+//!
+//! Refused by name: `excludes` of JSON.
 //!
 //! | file | what |
 //! |---|---|

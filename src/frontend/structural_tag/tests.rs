@@ -169,7 +169,6 @@ fn refusals() {
         (r#"{"type":"const_string"}"#, Invalid, "/format"),
         (r#"{"type":"const_string","value":"x","more":1}"#, Unsupported, "/format/more"),
         (r#"{"type":"sequence","elements":[]}"#, Invalid, "/format/elements"),
-        (r#"{"type":"any_text","max_tokens":3}"#, Unsupported, "/format"),
         (r#"{"type":"any_text","max_chars":-1}"#, Invalid, "/format/max_chars"),
         (r#"{"type":"tag","begin":"a","content":{"type":"any_text"},"end":""}"#, Invalid, "/format/end"),
         (r#"{"type":"tag","begin":"a","content":{"type":"any_text"},"end":[]}"#, Invalid, "/format/end"),

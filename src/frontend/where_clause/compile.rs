@@ -1,6 +1,10 @@
 //! From conditions to regular expressions over the answer.
 
-use std::cmp::Ordering;
+use std::{
+    cell::{Cell, RefCell},
+    cmp::Ordering,
+    collections::BTreeSet,
+};
 
 use super::{
     super::{Diagnostic, regex},
@@ -11,15 +15,23 @@ use super::{
     refused,
     shape::{any_of, decimal, integer, sentences, words},
 };
-use crate::grammar::{CharSet, Expr, Regex};
+use crate::grammar::{CharSet, Expr, Regex, Tokens};
 
 pub struct Compiler<'a> {
-    pub source: &'a str,
-    pub answer: &'a str,
+    source: &'a str,
+    answer: &'a str,
+    /// How many tokens the answer is taken to have.
+    tokens: Cell<u32>,
+    /// Numbers of tokens from which on some comparison comes out otherwise.
+    turns: RefCell<BTreeSet<u32>>,
 }
+
+/// Comparisons with numbers of tokens come to so many cases at most.
+const MAX_CASES: usize = 64;
 
 /// Something that is compared by its size.
 enum Size {
+    Tokens,
     Characters,
     Words,
     Sentences,
@@ -99,7 +111,36 @@ pub fn names<'a>(node: &Node<'a>, found: &mut Vec<&'a str>) {
 }
 
 impl<'a> Compiler<'a> {
+    pub fn new(source: &'a str, answer: &'a str) -> Self {
+        Self { source, answer, tokens: Cell::new(0), turns: RefCell::default() }
+    }
+
+    /// Each number of tokens decides the comparisons with it, which leaves a language; numbers with the same are one case.
     pub fn whole(&self, condition: &Node<'a>) -> Compiled<Expr> {
+        let first = self.at_count(condition)?;
+        let turns: Vec<u32> = self.turns.borrow().iter().copied().filter(|turn| *turn > 0).collect();
+        if turns.len() > MAX_CASES {
+            let message = format!("numbers of tokens are told apart in more than {MAX_CASES} ways");
+            return Err(self.wrong(DiagnosticKind::TooLarge, message, condition.at));
+        }
+        let mut cases = vec![(0, first)];
+        for turn in turns {
+            self.tokens.set(turn);
+            let language = self.at_count(condition)?;
+            if cases.last().is_none_or(|(_, before)| *before != language) {
+                cases.push((turn, language));
+            }
+        }
+        if cases.len() == 1 {
+            return Ok(cases.remove(0).1);
+        }
+        let ends: Vec<Option<u32>> = cases.iter().skip(1).map(|(turn, _)| Some(turn - 1)).chain([None]).collect();
+        let ways = cases.into_iter().zip(ends).filter_map(|((least, language), most)| counted(language, least, most));
+        Ok(Expr::Alt(ways.collect()))
+    }
+
+    /// What is demanded of an answer of so many tokens.
+    fn at_count(&self, condition: &Node<'a>) -> Compiled<Expr> {
         let conjuncts = match &condition.kind {
             Kind::And(parts) => &parts[..],
             _ => std::slice::from_ref(condition),
@@ -111,6 +152,7 @@ impl<'a> Compiler<'a> {
         {
             return regex::whole(self.pattern(arguments, *at)?);
         }
+        self.check_stops(conjuncts)?;
         let mut all = Demand::new(Regex::anything());
         for part in ours {
             all = all.and(self.demand(part)?);
@@ -125,6 +167,17 @@ impl<'a> Compiler<'a> {
         found.is_empty() || found.contains(&self.answer)
     }
 
+    /// A phrase stops an answer only where all else holds: with a least number of tokens, not before that.
+    fn check_stops(&self, parts: &[Node<'a>]) -> Compiled<()> {
+        let Some(stop) = parts.iter().find(|part| stops(part)) else { return Ok(()) };
+        if parts.iter().any(|part| self.is_ours(part) && asks_for_tokens(part)) && self.is_ours(stop) {
+            let message = "where an answer stops cannot be enforced together with a least number of tokens";
+            let why = self.wrong(DiagnosticKind::Unsupported, message, stop.at);
+            return Err(why.hinted("count characters or words"));
+        }
+        Ok(())
+    }
+
     fn wrong(&self, kind: DiagnosticKind, message: impl Into<String>, at: usize) -> Diagnostic {
         refused(kind, message, self.source, at)
     }
@@ -136,6 +189,7 @@ impl<'a> Compiler<'a> {
     fn demand(&self, node: &Node<'a>) -> Compiled<Demand> {
         match &node.kind {
             Kind::And(parts) => {
+                self.check_stops(parts)?;
                 let mut demands = parts.iter().map(|part| self.demand(part));
                 demands.try_fold(Demand::new(Regex::anything()), |all, part| Ok(all.and(part?)))
             }
@@ -306,11 +360,7 @@ impl<'a> Compiler<'a> {
         let size = match operator(name) {
             Some("WORDS") => Size::Words,
             Some("SENTENCES") => Size::Sentences,
-            Some("TOKENS") => {
-                let message = "TOKENS cannot be held to: texts do not tell their tokens";
-                let why = self.wrong(DiagnosticKind::Unsupported, message, argument.at);
-                return Err(why.hinted("count characters or words, or set max_tokens"));
-            }
+            Some("TOKENS") => Size::Tokens,
             _ => return Err(self.wrong(DiagnosticKind::Unsupported, format!("len of {name} is not known"), at)),
         };
         self.check_answer(inner, argument.at).map(|()| size)
@@ -407,10 +457,69 @@ impl<'a> Compiler<'a> {
             Ordering::Greater => (ceiling.saturating_add(u32::from(number.is_whole())), None),
         };
         Ok(match size {
+            Size::Tokens => {
+                self.turns.borrow_mut().extend([Some(min), max.map(|max| max.saturating_add(1))].into_iter().flatten());
+                let holds = min <= self.tokens.get() && max.is_none_or(|max| self.tokens.get() <= max);
+                if holds { Regex::anything() } else { Regex::NOTHING }
+            }
             Size::Words => words(min, max),
             Size::Sentences => sentences(min, max),
             Size::Characters | Size::Number { .. } => Regex::Class(CharSet::all()).repeat(min, max),
         })
+    }
+}
+
+/// An answer of so many tokens; None: there is none.
+fn counted(language: Expr, least: u32, most: Option<u32>) -> Option<Expr> {
+    let body = match (language, least) {
+        (Expr::Lexeme(Regex::Alternation(ways)), _) if ways.is_empty() => return None,
+        // A text of some tokens is not empty.
+        (Expr::Lexeme(regex), 1..) => {
+            Expr::Lexeme(Regex::And(vec![regex, Regex::Class(CharSet::all()).repeat(1, None)]))
+        }
+        (body, _) => body,
+    };
+    Some(Expr::Counted { body: Box::new(body), tokens: Tokens::Within(least, most) })
+}
+
+/// Whether a condition says where an answer stops.
+fn stops(node: &Node) -> bool {
+    match &node.kind {
+        Kind::And(parts) => parts.iter().any(stops),
+        Kind::Call(name, _) => matches!(operator(name), Some("STOPS_AT" | "STOPS_BEFORE")),
+        _ => false,
+    }
+}
+
+fn is_count(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Call("len", arguments) => arguments
+            .iter()
+            .any(|argument| matches!(&argument.kind, Kind::Call(name, _) if operator(name) == Some("TOKENS"))),
+        _ => false,
+    }
+}
+
+/// Whether a condition counts tokens.
+fn mentions(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Or(parts) | Kind::And(parts) => parts.iter().any(mentions),
+        Kind::Not(body) => mentions(body),
+        Kind::Compare(first, rest) => is_count(first) || rest.iter().any(|(_, node)| is_count(node)),
+        _ => false,
+    }
+}
+
+/// Whether a condition may ask for a least number of tokens.
+fn asks_for_tokens(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Or(parts) | Kind::And(parts) => parts.iter().any(asks_for_tokens),
+        Kind::Not(body) => mentions(body),
+        Kind::Compare(first, rest) => {
+            let is_less = |how: &Comparison| matches!(how, Comparison::Less | Comparison::LessOrEqual);
+            mentions(node) && !(is_count(first) && rest.iter().all(|(how, _)| is_less(how)))
+        }
+        _ => false,
     }
 }
 

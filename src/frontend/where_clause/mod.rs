@@ -7,14 +7,17 @@
 //! |---|---|
 //! | `X == "s"`, `X in ["a", "b"]`, `X in "text"`, `"s" in X`, each with `not`, `!=` | as Python has it |
 //! | `len(X)`, `len(WORDS(X))`, `len(SENTENCES(X))` | characters, words between whitespace, sentences up to a full stop |
+//! | `len(TOKENS(X))` | tokens of the model, as they were generated |
 //! | `INT(X)`, `FLOAT(X)` | decimal digits, with a blank or a sign before them; compared by value |
 //! | `REGEX(X, r"..")`, `STARTS_WITH`, `ENDS_WITH` | whole match of Python's `re`; a text or a list of texts |
 //! | `STOPS_AT(X, "s")` | ends with the first s at which everything else that is demanded beside it holds |
 //! | `STOPS_BEFORE(X, "s")` | has no s behind a beginning for which everything else holds |
 //! | `<`, `<=`, `>`, `>=`, `==`, `!=`, in a row; `and`, `or`, `not`, `True`, `False` | as Python has it |
 //!
-//! Refused by name: TOKENS, since texts do not tell their tokens; ESCAPED and ERASE, which change an answer afterwards;
-//! types, functions and names of values that are not in the clause.
+//! `len(TOKENS(X))` counts the model's tokens, so such a clause is for models with a known vocabulary.
+//!
+//! Refused by name: a least number of TOKENS beside STOPS_AT or STOPS_BEFORE, which would count only from there on; ESCAPED
+//! and ERASE, which change an answer afterwards; types, functions and names of values that are not in the clause.
 //!
 //! Sources: LMQL's documentation of constraints.
 
@@ -54,7 +57,7 @@ impl<'a> Clause<'a> {
     /// # Errors
     /// Something in it cannot be held to, or it hangs on several answers at once; with line and column.
     pub fn grammar(&self, answer: &str) -> Result<Grammar, Diagnostic> {
-        let body = compile::Compiler { source: self.source, answer }.whole(&self.condition)?;
+        let body = compile::Compiler::new(self.source, answer).whole(&self.condition)?;
         let mut builder = Builder::default();
         let start = builder.rule(answer);
         builder.define(start, body);
