@@ -50,11 +50,12 @@ NEEDS = {
     "Python's venv": (has_venv, ["python3-venv"]),
     "Node": (lambda: shutil.which("node") or shutil.which("nodejs"), ["nodejs"]),
     "npm": (lambda: shutil.which("npm"), ["npm"]),
+    "Lua's compiler": (lambda: shutil.which("luac5.4") or shutil.which("luac"), ["lua5.4"]),
 }
 FOR = {
     "build": ["cmake", "a C++ compiler", "libclang"],
     "serve": ["cmake", "a C++ compiler", "libclang", "curl", "pip"],
-    "test": ["cmake", "a C++ compiler", "libclang", "curl", "Python's venv", "Node", "npm"],
+    "test": ["cmake", "a C++ compiler", "libclang", "curl", "Python's venv", "Node", "npm", "Lua's compiler"],
 }
 
 

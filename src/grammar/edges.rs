@@ -4,8 +4,8 @@
 //! Which edge is still to be kept is a state, so a grammar with edges is a grammar of rules by the state before and the
 //! state behind them. What follows an edge is held to the other characters in its first lexeme.
 //!
-//! Cost: each rule once for each pair of states in which it occurs. Before a rule that has no empty text a state is only what
-//! the rule could begin with, which for most is nothing.
+//! Cost: each rule once for each pair of states in which it occurs. A state that excludes nothing that a rule could begin with
+//! does not matter to it, so for most rules there are few.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,25 @@ pub enum EdgeFault {
     Kinds,
     #[error("a repeat of more than {MAX_COUNT} times has conditions on what comes next in it")]
     Count,
+    #[error("conditions on what comes next make too many rules of the grammar's")]
+    Size,
     #[error("{0} follows a word that must not run on: what it begins with cannot be held to")]
     Part(&'static str),
 }
 
 /// Sets of characters that may be excluded, the empty one among them.
 const MAX_STATES: usize = 32;
+/// Parts of bodies that are looked at, all together.
+const MAX_STEPS: u32 = 3_000_000;
 /// A repeat in which edges change from one time to the next is written out.
 const MAX_COUNT: u32 = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    Some,
+    All,
+}
 
 /// Which characters must not come next: a place in the list of sets.
 type State = u8;
@@ -46,6 +57,8 @@ impl Grammar {
         let mut edges = Edges {
             grammar: self,
             beginnings: beginnings(self),
+            lexemes: FxHashMap::default(),
+            steps: 0,
             sets: vec![CharSet::default()],
             ends: FxHashMap::default(),
             builder: Builder::default(),
@@ -86,6 +99,9 @@ struct Edges<'a> {
     grammar: &'a Grammar,
     /// Of each rule, what its texts may begin with, and whether one is empty.
     beginnings: Vec<(CharSet, bool)>,
+    /// The same of lexemes, by where they stand.
+    lexemes: FxHashMap<*const Regex, (CharSet, bool)>,
+    steps: u32,
     sets: Vec<CharSet>,
     /// Where a rule that begins in a state may end.
     ends: FxHashMap<(RuleId, State), States>,
@@ -130,15 +146,12 @@ impl Edges<'_> {
         self.state_of(self.sets[usize::from(from)].union(set))
     }
 
-    /// What of a state matters to a rule.
-    fn before_rule(&mut self, rule: RuleId, from: State) -> Result<State, EdgeFault> {
-        match &self.beginnings[rule.0 as usize] {
-            (first, false) if from != FREE => {
-                let excluded = &self.sets[usize::from(from)];
-                self.state_of(excluded.complement().union(&first.complement()).complement())
-            }
-            _ => Ok(from),
-        }
+    /// What of a state matters to a rule: nothing, if the rule begins with none of its characters.
+    fn before_rule(&self, rule: RuleId, from: State) -> State {
+        let (first, may_be_empty) = &self.beginnings[rule.0 as usize];
+        let excluded = &self.sets[usize::from(from)];
+        let matters = first.ranges().iter().any(|(low, high)| excluded.meets(*low, *high));
+        if *may_be_empty || matters { from } else { FREE }
     }
 
     fn state_of(&mut self, set: CharSet) -> Result<State, EdgeFault> {
@@ -150,17 +163,25 @@ impl Edges<'_> {
     }
 
     fn ends_of(&mut self, body: &Expr, from: State) -> Result<States, EdgeFault> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(EdgeFault::Size);
+        }
         Ok(match body {
             Expr::Empty => 1 << from,
             Expr::Edge(set) => 1 << self.behind_edge(from, set)?,
-            Expr::Lexeme(regex) if is_nullable(regex) => 1 << from | 1 << FREE,
-            Expr::Lexeme(_) | Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) => 1 << FREE,
+            Expr::Lexeme(regex) => {
+                let (held, is_nullable) = self.held_ways(regex, from);
+                let some = if held == Held::Nothing { 0 } else { 1 << FREE };
+                if is_nullable { some | 1 << from } else { some }
+            }
+            Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) => 1 << FREE,
             Expr::Rule(rule) => {
-                let entry = self.before_rule(*rule, from)?;
+                let entry = self.before_rule(*rule, from);
                 self.ends_of_rule(*rule, entry)
             }
             Expr::Ignore(rule) => {
-                let entry = self.before_rule(*rule, from)?;
+                let entry = self.before_rule(*rule, from);
                 self.ends_of_rule(*rule, entry) | 1 << from
             }
             Expr::Seq(parts) => {
@@ -220,9 +241,15 @@ impl Edges<'_> {
             Expr::Empty if from == to => Expr::Empty,
             Expr::Edge(set) if self.behind_edge(from, set)? == to => Expr::Empty,
             Expr::Empty | Expr::Edge(_) => nothing(),
-            Expr::Lexeme(regex) if is_free && held => self.held(regex, from),
-            Expr::Lexeme(_) if is_free => body.clone(),
-            Expr::Lexeme(regex) if from == to && is_nullable(regex) => Expr::Empty,
+            Expr::Lexeme(regex) if is_free => match self.held_ways(regex, from).0 {
+                Held::Nothing => nothing(),
+                Held::All => body.clone(),
+                Held::Some => {
+                    let first = Regex::Class(self.sets[usize::from(from)].complement());
+                    Expr::Lexeme(Regex::And(vec![regex.clone(), Regex::Concat(vec![first, Regex::anything()])]))
+                }
+            },
+            Expr::Lexeme(regex) if from == to && self.held_ways(regex, from).1 => Expr::Empty,
             Expr::Lexeme(_) => nothing(),
             Expr::Token(TokenClass::Other { .. }) if held && is_free => return Err(EdgeFault::Part("a token")),
             Expr::Pattern(_) if held && is_free => return Err(EdgeFault::Part("an expression with conditions")),
@@ -234,14 +261,14 @@ impl Edges<'_> {
             Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) if is_free => body.clone(),
             Expr::Token(_) | Expr::Pattern(_) | Expr::Json(_) => nothing(),
             Expr::Rule(rule) => {
-                let entry = self.before_rule(*rule, from)?;
+                let entry = self.before_rule(*rule, from);
                 match self.ends_of_rule(*rule, entry) >> to & 1 {
                     1 => Expr::Rule(self.variant((*rule, entry, to))),
                     _ => nothing(),
                 }
             }
             Expr::Ignore(rule) => {
-                let entry = self.before_rule(*rule, from)?;
+                let entry = self.before_rule(*rule, from);
                 let is_end = self.ends_of_rule(*rule, entry) >> to & 1 == 1;
                 match (is_end, from == to) {
                     (true, true) if !held => Expr::Ignore(self.variant((*rule, entry, to))),
@@ -263,15 +290,21 @@ impl Edges<'_> {
         })
     }
 
-    /// Texts of a lexeme that keep to the edge before them.
-    fn held(&self, regex: &Regex, from: State) -> Expr {
-        let excluded = &self.sets[usize::from(from)];
-        let may_break = first_of(regex).ranges().iter().any(|(low, high)| excluded.meets(*low, *high));
-        if !may_break && !is_nullable(regex) {
-            return Expr::Lexeme(regex.clone());
+    /// Which of a lexeme's texts, but for the empty one, keep to the edge before them; and whether it has an empty one.
+    fn held_ways(&mut self, regex: &Regex, from: State) -> (Held, bool) {
+        let known = self.lexemes.entry(std::ptr::from_ref(regex));
+        let (first, is_nullable) = known.or_insert_with(|| (first_of(regex), is_nullable(regex)));
+        if from == FREE {
+            return (Held::All, *is_nullable);
         }
-        let first = Regex::Class(excluded.complement());
-        Expr::Lexeme(Regex::And(vec![regex.clone(), Regex::Concat(vec![first, Regex::anything()])]))
+        let excluded = &self.sets[usize::from(from)];
+        let held = match first.ranges().iter().any(|(low, high)| excluded.meets(*low, *high)) {
+            _ if first.union(excluded) == *excluded => Held::Nothing,
+            // The empty text is told apart, so it is taken out.
+            meets if meets || *is_nullable => Held::Some,
+            _ => Held::All,
+        };
+        (held, *is_nullable)
     }
 
     fn sequence(&mut self, parts: &[Expr], from: State, to: State) -> Result<Expr, EdgeFault> {
