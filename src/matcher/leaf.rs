@@ -15,7 +15,7 @@ use crate::{
     vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
 };
 
-/// Below a node with so many nodes, what is left of tokens is not made a trie of its own.
+/// Where so many nodes are left behind an end, what is left is not made a trie of its own.
 const LARGE: u32 = if cfg!(test) { 12 } else { 512 };
 
 /// Where so few bytes can be read, the nodes of the first level are looked up: they are far apart in memory.
@@ -104,14 +104,24 @@ pub struct Branch<'a> {
     pub above: usize,
 }
 
+/// A node at which what is read may end.
+#[derive(Debug)]
+pub struct End {
+    pub node: u32,
+    depth: u16,
+    /// How many nodes are left behind it, and by which bytes they begin.
+    nodes: u32,
+    pub bytes: ByteSet,
+}
+
 /// Where tokens do not lie within a lexeme, and it may end before.
 #[derive(Debug, Default)]
 pub struct Ends {
-    /// Nodes with much below them at which it may end, and the bytes behind which the walk did not go on to some token.
-    pub large: Vec<(u32, ByteSet)>,
+    /// The node at which it may end with most left behind it, if that is much.
+    pub large: Option<End>,
     /// Nodes to which it does not go, and where what is noted of each begins in `depths`.
     cuts: Vec<(u32, u32)>,
-    /// The depths of other nodes at which it may end on the way there, and the bytes that come then.
+    /// The depths of the nodes at which it may end on the way there, and the bytes that come then.
     depths: Vec<(u16, u8)>,
     /// All such bytes.
     pub bytes: ByteSet,
@@ -128,8 +138,14 @@ impl Ends {
         let mut ends = Vec::new();
         for (index, (node, from)) in self.cuts.iter().enumerate() {
             let to = self.cuts.get(index + 1).map_or(self.depths.len(), |next| next.1 as usize);
+            let is_large = |depth: u16| {
+                let is_it =
+                    |at: &End| at.depth == depth && (at.node + 1..trie.nodes()[at.node as usize].next).contains(node);
+                self.large.as_ref().is_some_and(is_it)
+            };
+            let is_left = |(depth, byte): &&(u16, u8)| contains(bytes, *byte) && !is_large(*depth);
             ends.clear();
-            ends.extend(self.depths[*from as usize..to].iter().filter(|(_, byte)| contains(bytes, *byte)));
+            ends.extend(self.depths[*from as usize..to].iter().filter(is_left));
             if ends.is_empty() {
                 continue;
             }
@@ -141,48 +157,27 @@ impl Ends {
                 }
             }
         }
+        // Of one token, several beginnings may be behind, and the same be left.
+        left.sort_unstable_by(|(one, text), (other, more)| (text, one).cmp(&(more, other)));
+        left.dedup();
         left
     }
 
     /// About the memory held.
     pub fn bytes_held(&self) -> usize {
-        self.large.len() * 40 + self.cuts.len() * 8 + self.depths.len() * 4
+        self.cuts.len() * 8 + self.depths.len() * 4
     }
 
-    fn note(&mut self, end: &mut End, path: &Path<'_>, wanted: &ByteSet) {
-        let byte = path.text[usize::from(end.depth) - path.above];
-        if !contains(wanted, byte) {
-            return;
+    /// An end is behind.
+    fn close(&mut self, end: End) {
+        if end.nodes > LARGE.max(self.large.as_ref().map_or(0, |other| other.nodes)) {
+            self.large = Some(end);
         }
-        set(&mut self.bytes, byte);
-        if !end.large {
-            return self.depths.push((end.depth, byte));
-        }
-        let index = *end.noted.get_or_insert_with(|| {
-            self.large.push((end.node, [0; 4]));
-            self.large.len() - 1
-        });
-        set(&mut self.large[index].1, byte);
     }
 }
 
 fn set(bytes: &mut ByteSet, byte: u8) {
     bytes[usize::from(byte) / 64] |= 1 << (byte % 64);
-}
-
-/// A node on the path at which what is read may end.
-struct End {
-    node: u32,
-    depth: u16,
-    large: bool,
-    /// Its index in [`Ends::large`].
-    noted: Option<usize>,
-}
-
-/// The bytes of the path, from the depth `above` on.
-struct Path<'a> {
-    text: &'a [u8],
-    above: usize,
 }
 
 /// A walk through the part of a trie that a language goes along with.
@@ -229,13 +224,13 @@ impl<L: Language> Walk<'_, L> {
             let node = nodes[at as usize];
             let depth = usize::from(node.depth) - above;
             text[depth - 1] = node.byte;
-            while ends.last().is_some_and(|end| end.depth >= node.depth) {
-                ends.pop();
+            while let Some(end) = ends.pop_if(|end| end.depth >= node.depth) {
+                self.ends.close(end);
             }
             let (before, stays) = path[depth - 1];
             let Some(next) = self.language.step(before, node.byte) else {
                 if !ends.is_empty() {
-                    self.cut(at, &mut ends, &Path { text: &text, above });
+                    self.cut(at, &mut ends, &text);
                 }
                 at = node.next;
                 continue;
@@ -255,16 +250,27 @@ impl<L: Language> Walk<'_, L> {
             trie.tokens_at(at).iter().for_each(|token| self.mask.insert(*token));
             path[depth] = (next, stays_on);
             if self.language.is_through(next) {
-                ends.push(End { node: at, depth: node.depth, large: node.next - at > LARGE, noted: None });
+                ends.push(End { node: at, depth: node.depth, nodes: 0, bytes: [0; 4] });
             }
             at += 1;
         }
+        ends.into_iter().for_each(|end| self.ends.close(end));
     }
 
     /// Notes what is left of the tokens below a node to which the walk does not go.
-    fn cut(&mut self, node: u32, ends: &mut [End], path: &Path<'_>) {
+    fn cut(&mut self, node: u32, ends: &mut [End], text: &[u8]) {
+        let Branch { trie, above, .. } = &self.branch;
+        let nodes = trie.nodes()[node as usize].next - node;
         let from = self.ends.depths.len();
-        ends.iter_mut().for_each(|end| self.ends.note(end, path, &self.wanted));
+        for end in ends {
+            let byte = text[usize::from(end.depth) - above];
+            if contains(&self.wanted, byte) {
+                end.nodes += nodes;
+                set(&mut end.bytes, byte);
+                set(&mut self.ends.bytes, byte);
+                self.ends.depths.push((end.depth, byte));
+            }
+        }
         if self.ends.depths.len() > from {
             self.ends.cuts.push((node, from as u32));
         }
