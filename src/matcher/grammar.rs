@@ -77,6 +77,9 @@ struct Passage {
     through: Box<[TrieId]>,
 }
 
+/// Bytes, and the tries of what begins with them.
+type Left = (ByteSet, Arc<[TrieId]>);
+
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Pieces {
@@ -86,7 +89,7 @@ pub struct Pieces {
     below: FxHashMap<(BaseId, u32), TrieId>,
     leaves: FxHashMap<(Place, TrieId), Arc<Leaf>>,
     /// What is left behind a leaf and begins with one of these bytes: by the leaf's number, ever more bytes.
-    left: FxHashMap<u32, Vec<(ByteSet, Arc<[TrieId]>)>>,
+    left: FxHashMap<u32, Vec<Left>>,
     passages: FxHashMap<(NodeId, TrieId), Arc<Passage>>,
     /// Of each embedded JSON automaton.
     crossings: Vec<Crossings>,
