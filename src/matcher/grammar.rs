@@ -1,31 +1,36 @@
 //! Masks for grammars, put together from pieces that know nothing of where they stand.
 //!
 //! A token either lies within what is being read, or it ends it and its rest is read by what comes behind. So for each
-//! lexeme, as far as it was read, a [`Leaf`] has the tokens that lie within it, and the ends of the others as a trie of
-//! their own. Those ends are asked of the places that are returned to, in the same way: the [`Passage`] of a node has
-//! what of a trie is read in its rule, and what is left over when the rule is through. Both depend on nothing else, so
-//! they are made once; a mask is their union over what may be read in a state and over what that returns to.
+//! lexeme, as far as it was read, a [`Leaf`] has the tokens that lie within it, and where it may end within the others.
+//! What is left of those is asked of the places that are returned to, in the same way, as tries of their own: the
+//! [`Passage`] of a node has what of a trie is read in its rule, and what is left over when the rule is through. Both
+//! depend on nothing else, so they are made once; a mask is their union over what may be read in a state and over what
+//! that returns to. What is left and begins with a byte that nothing there begins with is not looked at.
 //!
-//! Cost: a leaf walks the part of the trie that its lexeme goes along with: 1 to 2 ms for 128,000 tokens if that is any
+//! What is left behind a node of a trie with much below it, as behind a blank, is that part of the trie as it is.
+//!
+//! Cost: a leaf walks the part of the trie that its lexeme goes along with: some 0.3 ms for 128,000 tokens if that is any
 //! text, microseconds for a keyword. A mask from known pieces is a union of sets for each place that may be read.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     crossings::Crossings,
+    leaf::{Branch, Ends, Json, Lexemes, Walk},
+    text::Tree,
     walk::{self, VocabularyTables},
 };
 use crate::{
     automaton::{
-        chart::{BEYOND, Chart, END, MARK, NodeId, Place, ReturnId, StateId},
+        chart::{BEYOND, ByteSet, Chart, END, NodeId, Place, ReturnId, StateId},
         json::{Lex, Machine, State},
     },
     vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
 };
 
-/// A trie's number: 0 is the vocabulary's.
+/// The number of a [`Tail`]: 0 is all of the vocabulary.
 type TrieId = u32;
 
 const WHOLE: TrieId = 0;
@@ -45,9 +50,23 @@ enum Set {
 /// What becomes of the tokens of a trie in a lexeme or value that was read so far.
 #[derive(Debug)]
 struct Leaf {
+    number: u32,
     within: Set,
-    /// What is left of the others behind each place where it may end.
-    ends: Option<TrieId>,
+    /// Where it may end within others.
+    ends: Ends,
+    /// The trie that the ends are in.
+    base: BaseId,
+}
+
+/// A trie's number: 0 is the vocabulary's.
+type BaseId = u32;
+
+/// A trie, or what is below a node of one.
+#[derive(Clone, Debug)]
+struct Tail {
+    base: BaseId,
+    nodes: Range<u32>,
+    above: u16,
 }
 
 /// What becomes of the tokens of a trie from a node on.
@@ -58,19 +77,26 @@ struct Passage {
     through: Box<[TrieId]>,
 }
 
+/// Bytes, and the tries of what begins with them.
+type Left = (ByteSet, Arc<[TrieId]>);
+
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Pieces {
-    /// From number 1 on.
-    tries: Vec<Arc<TokenTrie>>,
+    /// From number 1 on, like `tails`.
+    bases: Vec<Arc<TokenTrie>>,
+    tails: Vec<Tail>,
+    below: FxHashMap<(BaseId, u32), TrieId>,
     leaves: FxHashMap<(Place, TrieId), Arc<Leaf>>,
+    /// What is left behind a leaf and begins with one of these bytes: by the leaf's number, ever more bytes.
+    left: FxHashMap<u32, Vec<Left>>,
     passages: FxHashMap<(NodeId, TrieId), Arc<Passage>>,
     /// Of each embedded JSON automaton.
     crossings: Vec<Crossings>,
     /// The tokens that have a closing character of JSON before their last byte.
-    closing: Option<Arc<TokenTrie>>,
+    closing: Option<BaseId>,
     /// The tokens that have a quote in them.
-    quoted: Option<Arc<TokenTrie>>,
+    quoted: Option<BaseId>,
     /// The tokens that are no whole characters.
     ragged: Option<Arc<[TokenId]>>,
     bytes: usize,
@@ -88,11 +114,13 @@ struct Sum {
     mask: TokenMask,
     through: Vec<TrieId>,
     seen: FxHashSet<(NodeId, ReturnId, TrieId)>,
+    /// The bytes with which reading may go on outside of what is put together.
+    beyond: ByteSet,
 }
 
 impl Sum {
-    fn new(vocabulary: &Vocabulary) -> Self {
-        Self { mask: TokenMask::new(vocabulary.len()), through: Vec::new(), seen: FxHashSet::default() }
+    fn new(vocabulary: &Vocabulary, beyond: ByteSet) -> Self {
+        Self { mask: TokenMask::new(vocabulary.len()), through: Vec::new(), seen: FxHashSet::default(), beyond }
     }
 }
 
@@ -123,7 +151,7 @@ impl Pieces {
         if self.bytes > MAX_BYTES {
             *self = Self::default();
         }
-        let mut sum = Sum::new(tokens.vocabulary);
+        let mut sum = Sum::new(tokens.vocabulary, [0; 4]);
         let expanded = chart.expanded(state);
         self.follow(chart, tokens, &expanded.ready, WHOLE, &mut sum);
         mask.union(&sum.mask);
@@ -135,8 +163,11 @@ impl Pieces {
         for &(place, back) in ready {
             let leaf = self.leaf(chart, tokens, place, trie);
             leaf.within.add_to(&mut sum.mask);
-            if let Some(ends) = leaf.ends {
-                open.extend(chart.places(back).iter().map(|(node, back)| (*node, *back, ends)));
+            if !leaf.ends.is_empty() {
+                let bytes = chart.bytes_behind(back, sum.beyond);
+                let left = self.left(tokens, &leaf, bytes);
+                let places = chart.places(back);
+                open.extend(left.iter().flat_map(|trie| places.iter().map(|(node, back)| (*node, *back, *trie))));
             }
             while let Some((node, back, trie)) = open.pop() {
                 if !sum.seen.insert((node, back, trie)) || !chart.budget().spend(1) {
@@ -165,7 +196,7 @@ impl Pieces {
         }
         let state = chart.alone(Place::node(node));
         let expanded = chart.expanded(state);
-        let mut sum = Sum::new(tokens.vocabulary);
+        let mut sum = Sum::new(tokens.vocabulary, chart.bytes_behind_rule(node));
         if expanded.is_through {
             sum.through.push(trie);
         }
@@ -179,9 +210,75 @@ impl Pieces {
         passage
     }
 
+    /// The tries of what is left behind a leaf and begins with one of these bytes.
+    fn left(&mut self, tokens: Tokens, leaf: &Leaf, mut bytes: ByteSet) -> Arc<[TrieId]> {
+        bytes.iter_mut().zip(&leaf.ends.bytes).for_each(|(word, known)| *word &= known);
+        if bytes == [0; 4] {
+            return Arc::default();
+        }
+        let known = self.left.get(&leaf.number).map_or(&[][..], Vec::as_slice);
+        let is_enough = |known: &ByteSet| bytes.iter().zip(known).all(|(wanted, known)| wanted & !known == 0);
+        if let Some((_, left)) = known.iter().find(|(known, _)| is_enough(known)) {
+            return left.clone();
+        }
+        // Few tries, and so few pieces: what is made will do for those before.
+        let before = known.last().map_or([0; 4], |(known, _)| *known);
+        bytes.iter_mut().zip(before).for_each(|(word, known)| *word |= known);
+        let mut tries = Vec::new();
+        let begins = |of: &ByteSet| of.iter().zip(&bytes).any(|(of, wanted)| of & wanted != 0);
+        if let Some(end) = leaf.ends.large.as_ref().filter(|end| begins(&end.bytes)) {
+            tries.push(self.below(tokens, leaf.base, end.node));
+        }
+        let base = self.base(leaf.base);
+        let left = leaf.ends.left(base.as_deref().unwrap_or(tokens.vocabulary.trie()), tokens.vocabulary, &bytes);
+        if !left.is_empty() {
+            let base = self.add_base(TokenTrie::new(left.into_iter()));
+            let nodes = 0..self.bases[base as usize - 1].nodes().len() as u32;
+            tries.push(self.add_tail(Tail { base, nodes, above: 0 }));
+        }
+        let tries: Arc<[TrieId]> = tries.into();
+        self.bytes += 80 + tries.len() * 4;
+        self.left.entry(leaf.number).or_default().push((bytes, tries.clone()));
+        tries
+    }
+
+    /// None: the vocabulary's.
+    fn base(&self, base: BaseId) -> Option<Arc<TokenTrie>> {
+        base.checked_sub(1).map(|index| self.bases[index as usize].clone())
+    }
+
+    fn add_base(&mut self, trie: TokenTrie) -> BaseId {
+        self.bytes += trie.bytes();
+        self.bases.push(Arc::new(trie));
+        self.bases.len() as BaseId
+    }
+
+    fn add_tail(&mut self, tail: Tail) -> TrieId {
+        self.tails.push(tail);
+        self.bytes += 24;
+        self.tails.len() as TrieId
+    }
+
+    /// What is below a node.
+    fn below(&mut self, tokens: Tokens, base: BaseId, node: u32) -> TrieId {
+        if let Some(known) = self.below.get(&(base, node)) {
+            return *known;
+        }
+        let trie = self.base(base);
+        let at = trie.as_deref().unwrap_or(tokens.vocabulary.trie()).nodes()[node as usize];
+        let tail = self.add_tail(Tail { base, nodes: node + 1..at.next, above: at.depth });
+        self.below.insert((base, node), tail);
+        tail
+    }
+
     /// The tokens of the vocabulary within a JSON value: its own masks know them. What is left of others behind the value
     /// is looked for among those that can close it.
-    fn json_leaf(&mut self, tokens: Tokens, part: usize, machine: &mut Machine, state: State) -> (TokenMask, Vec<End>) {
+    fn json_leaf(
+        &mut self,
+        tokens: Tokens,
+        (part, machine, state): (usize, &mut Machine, State),
+        wanted: ByteSet,
+    ) -> (TokenMask, Ends, BaseId) {
         if self.crossings.len() <= part {
             self.crossings.resize_with(part + 1, Crossings::default);
         }
@@ -191,45 +288,58 @@ impl Pieces {
         machine.forget_since(mark);
         // A scalar that is all of the value ends without any such character.
         let is_open = state.frame != machine.start().frame || matches!(state.lex, Lex::String { .. });
-        let closing = is_open.then(|| self.closing(tokens.vocabulary));
-        let trie = closing.as_deref().unwrap_or(tokens.vocabulary.trie());
+        let base = if is_open { self.closing(tokens.vocabulary) } else { 0 };
+        let trie = self.base(base);
+        let trie = trie.as_deref().unwrap_or(tokens.vocabulary.trie());
+        let branch = Branch { trie, text: None, nodes: 0..trie.nodes().len() as u32, above: 0 };
         let mark = machine.mark();
         let within = TokenMask::new(tokens.vocabulary.len());
-        let mut walk = Walk { language: Json { machine: &mut *machine }, trie, mask: within, ends: Vec::new() };
+        let language = Json { machine: &mut *machine };
+        let mut walk = Walk { language, branch, mask: within, ends: Ends::default(), wanted };
         walk.go(state);
         let ends = walk.ends;
         machine.forget_since(mark);
-        (mask, ends)
+        (mask, ends, base)
     }
 
-    fn closing(&mut self, vocabulary: &Vocabulary) -> Arc<TokenTrie> {
+    fn closing(&mut self, vocabulary: &Vocabulary) -> BaseId {
+        if let Some(closing) = self.closing {
+            return closing;
+        }
         let is_closing = |token: &TokenId| {
             let bytes = vocabulary.bytes(*token);
             bytes[..bytes.len().saturating_sub(1)].iter().any(|byte| matches!(byte, b'"' | b'}' | b']'))
         };
-        let make = || {
-            let tokens = vocabulary.trie().all_tokens().iter().filter(|token| is_closing(token));
-            Arc::new(TokenTrie::new(tokens.map(|token| (*token, vocabulary.bytes(*token)))))
-        };
-        self.closing.get_or_insert_with(make).clone()
+        let tokens = vocabulary.trie().all_tokens().iter().filter(|token| is_closing(token));
+        let closing = self.add_base(TokenTrie::new(tokens.map(|token| (*token, vocabulary.bytes(*token)))));
+        self.closing = Some(closing);
+        closing
     }
 
     /// As [`Pieces::json_leaf`], inside a string of a value that is laid out in its own way: behind the quote, nothing is as
     /// in JSON, so the tokens with quotes are read one by one.
-    fn laid_leaf(&mut self, chart: &mut Chart, tokens: Tokens, place: Place) -> Option<(TokenMask, Vec<End>)> {
+    fn laid_leaf(
+        &mut self,
+        chart: &mut Chart,
+        tokens: Tokens,
+        place: Place,
+        wanted: ByteSet,
+    ) -> Option<(TokenMask, Ends, BaseId)> {
         let (part, machine, state) = chart.laid_text(place)?;
         if self.crossings.len() <= part {
             self.crossings.resize_with(part + 1, Crossings::default);
         }
-        let quoted = self.quoted(tokens.vocabulary);
         let mut mask = TokenMask::new(tokens.vocabulary.len());
         let mark = machine.mark();
         walk::allowed(machine, tokens.tables, &mut self.crossings[part], state, &mut mask);
         machine.forget_since(mark);
+        let base = self.quoted(tokens.vocabulary);
+        let quoted = self.bases[base as usize - 1].clone();
         quoted.all_tokens().iter().for_each(|token| mask.remove(*token));
-        let mut walk = Walk { language: Lexemes { chart }, trie: &quoted, mask, ends: Vec::new() };
+        let branch = Branch { trie: &quoted, text: None, nodes: 0..quoted.nodes().len() as u32, above: 0 };
+        let mut walk = Walk { language: Lexemes { chart }, branch, mask, ends: Ends::default(), wanted };
         walk.go(place);
-        Some((walk.mask, walk.ends))
+        Some((walk.mask, walk.ends, base))
     }
 
     pub fn ragged(&mut self, vocabulary: &Vocabulary) -> Arc<[TokenId]> {
@@ -240,171 +350,54 @@ impl Pieces {
         self.ragged.get_or_insert_with(make).clone()
     }
 
-    fn quoted(&mut self, vocabulary: &Vocabulary) -> Arc<TokenTrie> {
-        let make = || {
-            let tokens =
-                vocabulary.trie().all_tokens().iter().filter(|token| vocabulary.bytes(**token).contains(&b'"'));
-            Arc::new(TokenTrie::new(tokens.map(|token| (*token, vocabulary.bytes(*token)))))
-        };
-        self.quoted.get_or_insert_with(make).clone()
+    fn quoted(&mut self, vocabulary: &Vocabulary) -> BaseId {
+        if let Some(quoted) = self.quoted {
+            return quoted;
+        }
+        let tokens = vocabulary.trie().all_tokens().iter().filter(|token| vocabulary.bytes(**token).contains(&b'"'));
+        let quoted = self.add_base(TokenTrie::new(tokens.map(|token| (*token, vocabulary.bytes(*token)))));
+        self.quoted = Some(quoted);
+        quoted
     }
 
-    fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, trie: TrieId) -> Arc<Leaf> {
-        // Tokens are short: most of a long repeat is alike to them.
-        let longest = match trie {
-            WHOLE => tokens.vocabulary.trie().max_depth(),
-            _ => self.tries[trie as usize - 1].max_depth(),
+    fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, mut place: Place, trie: TrieId) -> Arc<Leaf> {
+        let Tail { base, nodes, above } = match trie.checked_sub(1) {
+            Some(index) => self.tails[index as usize].clone(),
+            None => Tail { base: 0, nodes: 0..tokens.vocabulary.trie().nodes().len() as u32, above: 0 },
         };
-        let place = chart.within(place, u32::try_from(longest).unwrap_or(u32::MAX));
+        let of = self.base(base);
+        let of = of.as_deref().unwrap_or(tokens.vocabulary.trie());
+        // Tokens are short: most of a long repeat is alike to them.
+        place = chart.within(place, (of.max_depth() - usize::from(above)).try_into().unwrap_or(u32::MAX));
+        if base == 0 {
+            place = chart.alike(place);
+        }
         if let Some(leaf) = self.leaves.get(&(place, trie)) {
             return leaf.clone();
         }
-        let laid = if trie == WHOLE { self.laid_leaf(chart, tokens, place) } else { None };
-        let (mask, mut ends) = match (laid, chart.json(place)) {
+        let wanted = chart.bytes_behind_any();
+        let laid = if trie == WHOLE { self.laid_leaf(chart, tokens, place, wanted) } else { None };
+        let (mask, mut ends, base) = match (laid, chart.json(place)) {
             (Some(leaf), _) => leaf,
-            (None, Some((part, machine, state))) if trie == WHOLE => self.json_leaf(tokens, part, machine, state),
+            (None, Some(value)) if trie == WHOLE => self.json_leaf(tokens, value, wanted),
             _ => {
-                let of = (trie != WHOLE).then(|| self.tries[trie as usize - 1].clone());
-                let walked = of.as_deref().unwrap_or(tokens.vocabulary.trie());
+                let text = (base == 0).then(|| tokens.tables.pack.forest().text(Tree::Whole));
+                let branch = Branch { trie: of, text, nodes, above: above.into() };
                 let mask = TokenMask::new(tokens.vocabulary.len());
-                let mut walk = Walk { language: Lexemes { chart }, trie: walked, mask, ends: Vec::new() };
+                let mut walk = Walk { language: Lexemes { chart }, branch, mask, ends: Ends::default(), wanted };
                 walk.go(place);
-                (walk.mask, walk.ends)
+                (walk.mask, walk.ends, base)
             }
         };
-        ends.sort_unstable();
-        ends.dedup();
-        let ends = (!ends.is_empty()).then(|| {
-            let trie = TokenTrie::new(ends.iter().map(|(text, token)| (*token, &**text)));
-            self.bytes += trie.nodes().len() * 12 + trie.all_tokens().len() * 4;
-            self.tries.push(Arc::new(trie));
-            self.tries.len() as TrieId
-        });
-        let leaf = Leaf { within: Set::of(mask), ends };
-        self.bytes += 64 + leaf.within.bytes();
+        // A rest of a rest is small, or is small soon: as one trie, it has fewer pieces.
+        if trie != WHOLE {
+            ends.large = None;
+        }
+        let leaf = Leaf { number: self.leaves.len() as u32, within: Set::of(mask), ends, base };
+        self.bytes += 128 + leaf.within.bytes() + leaf.ends.bytes_held();
         let leaf = Arc::new(leaf);
         self.leaves.insert((place, trie), leaf.clone());
         leaf
-    }
-}
-
-/// What a walk goes along with.
-trait Language {
-    type At: Copy;
-
-    fn step(&mut self, at: Self::At, byte: u8) -> Option<Self::At>;
-
-    /// It may end here.
-    fn is_through(&mut self, at: Self::At) -> bool;
-
-    /// False: no more steps may be taken.
-    fn spend(&mut self, steps: usize) -> bool;
-}
-
-struct Lexemes<'a> {
-    chart: &'a mut Chart,
-}
-
-impl Language for Lexemes<'_> {
-    type At = Place;
-
-    fn step(&mut self, at: Place, byte: u8) -> Option<Place> {
-        // No text is a mark.
-        if byte == MARK { None } else { self.chart.derive(at, byte) }
-    }
-
-    fn is_through(&mut self, at: Place) -> bool {
-        self.chart.is_through(at)
-    }
-
-    fn spend(&mut self, steps: usize) -> bool {
-        self.chart.budget().spend(steps)
-    }
-}
-
-struct Json<'a> {
-    machine: &'a mut Machine,
-}
-
-impl Language for Json<'_> {
-    type At = State;
-
-    fn step(&mut self, at: State, byte: u8) -> Option<State> {
-        self.machine.step(at, byte)
-    }
-
-    fn is_through(&mut self, at: State) -> bool {
-        self.machine.accepts(at)
-    }
-
-    fn spend(&mut self, steps: usize) -> bool {
-        self.machine.budget().spend(steps)
-    }
-}
-
-/// What is left of a token, and the token.
-type End = (Box<[u8]>, TokenId);
-
-/// A walk through the part of a trie that a language goes along with.
-struct Walk<'a, L> {
-    language: L,
-    trie: &'a TokenTrie,
-    mask: TokenMask,
-    ends: Vec<End>,
-}
-
-impl<L: Language> Walk<'_, L> {
-    fn go(&mut self, start: L::At) {
-        let nodes = self.trie.nodes();
-        let mut path = vec![start; self.trie.max_depth() + 1];
-        let mut text: Vec<u8> = Vec::with_capacity(self.trie.max_depth());
-        // Depths of the path at which what is read may end.
-        let mut ends: Vec<usize> = Vec::new();
-        let (mut at, mut visits) = (0, 0_usize);
-        while let Some(node) = nodes.get(at as usize) {
-            let depth = usize::from(node.depth);
-            text.truncate(depth - 1);
-            text.push(node.byte);
-            while ends.last().is_some_and(|end| *end >= depth) {
-                ends.pop();
-            }
-            match self.language.step(path[depth - 1], node.byte) {
-                Some(next) => {
-                    self.trie.tokens_at(at).iter().for_each(|token| self.mask.insert(*token));
-                    path[depth] = next;
-                    if self.language.is_through(next) {
-                        ends.push(depth);
-                    }
-                    at += 1;
-                }
-                None => {
-                    if !ends.is_empty() {
-                        self.note_ends(at, &mut text, &ends);
-                    }
-                    at = node.next;
-                }
-            }
-            visits += 1;
-            // A node costs less than a step.
-            if visits.is_multiple_of(64) && !self.language.spend(16) {
-                return;
-            }
-        }
-    }
-
-    /// The tokens below a node to which the walk does not go: what is left of each behind every end.
-    fn note_ends(&mut self, from: u32, text: &mut Vec<u8>, ends: &[usize]) {
-        let nodes = self.trie.nodes();
-        for at in from..nodes[from as usize].next {
-            let depth = usize::from(nodes[at as usize].depth);
-            text.truncate(depth - 1);
-            text.push(nodes[at as usize].byte);
-            for token in self.trie.tokens_at(at) {
-                for end in ends {
-                    self.ends.push((text[*end..].into(), *token));
-                }
-            }
-        }
     }
 }
 
@@ -414,7 +407,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        automaton::chart::tests::{grammar, texts},
+        automaton::chart::{
+            MARK,
+            tests::{grammar, texts},
+        },
         frontend::{Constraint, Policy},
         grammar::{Builder, CharSet, Expr, Regex, RuleId, TokenClass},
         matcher::{Engine, Matcher},
@@ -500,6 +496,65 @@ mod tests {
                     if matcher.is_finished() {
                         break;
                     }
+                }
+            }
+        }
+    }
+
+    /// Expressions over characters of one to four bytes, with bounds.
+    fn expression() -> impl Strategy<Value = String> {
+        let class = vec!["a", "b", "é", "[a-c]", "[^b]", "[^é]", ".", r"\w", "[à-ÿ€]", "[^ -~]", "😀", r"\n", r"[\s,]"];
+        let count = vec!["", "", "*", "+", "?", "{2}", "{1,3}", "{0,9}", "{3,}", "*?"];
+        let atom = (prop::sample::select(class), prop::sample::select(count));
+        let group = prop::collection::vec(atom.prop_map(|(class, count)| format!("{class}{count}")), 1..4);
+        let group = (group, prop::sample::select(&["", "+", "{1,2}", "{2,6}"][..]));
+        let group = group.prop_map(|(parts, count)| format!("(?:{}){count}", parts.concat()));
+        (prop::collection::vec(group, 1..3), prop::sample::select(&["", "|"][..])).prop_map(|(all, by)| all.join(by))
+    }
+
+    /// Every piece of some texts, characters cut in two among them.
+    fn characters() -> Arc<Engine> {
+        let mut pieces: Vec<Box<[u8]>> = (0..=u8::MAX).map(|byte| [byte].into()).collect();
+        for text in ["abé€c 😀,\nbaé", "aaaaaaaaaa", "éééàÿé", "cab,a\n\nb.", "€😀€b", "bbbbb bbb"] {
+            let bytes = text.as_bytes();
+            let ends =
+                (0..bytes.len()).flat_map(|from| (from + 2..=bytes.len().min(from + 11)).map(move |to| (from, to)));
+            pieces.extend(ends.map(|(from, to)| bytes[from..to].into()));
+        }
+        pieces.extend([b"a\xC3\xC3"[..].into(), b"\xA9\xA9"[..].into(), b"b\xED\xA0\x80"[..].into()]);
+        let mut tokens: Vec<Token> = pieces.into_iter().map(|bytes| Token { bytes, kind: TokenKind::Text }).collect();
+        tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
+        Engine::new(Arc::new(Vocabulary::new("characters", tokens)))
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_oracle_with_characters(
+            (one, other, shape) in (expression(), expression(), 0..5_usize),
+            choices in prop::collection::vec(any::<prop::sample::Index>(), 8),
+        ) {
+            let shape = ["A", "A B", r#"(A | "," B)+"#, "A (B A)*", "(A & B) | (A & ~B) A"][shape];
+            let text = match shape.contains('&') {
+                true => format!("start: C A\nC: {shape}\nA: /{one}/\nB: /{other}/"),
+                false => format!("start: {shape}\nA: /{one}/\nB: /{other}/"),
+            };
+            let written = crate::frontend::Written::new(crate::frontend::Notation::Lark, text);
+            let Ok(program) = characters().compile(&Constraint::Written(written), Policy::default()) else {
+                return Ok(());
+            };
+            let mut matcher = program.matcher();
+            for choice in choices {
+                let (mask, oracle) = (matcher.mask(), matcher.oracle());
+                // Counts within counts may take too much.
+                if matcher.fault().is_some() {
+                    break;
+                }
+                prop_assert_eq!(&*mask, &oracle);
+                let allowed: Vec<TokenId> = mask.iter().collect();
+                prop_assert!(!allowed.is_empty(), "a dead end");
+                matcher.accept(allowed[choice.index(allowed.len())]).expect("the mask allows it");
+                if matcher.is_finished() {
+                    break;
                 }
             }
         }

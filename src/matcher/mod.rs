@@ -15,6 +15,7 @@ mod course;
 mod crossings;
 mod grammar;
 mod home;
+mod leaf;
 mod marks;
 mod numbers;
 mod pack;

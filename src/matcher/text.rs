@@ -207,6 +207,8 @@ struct Subtree {
     valid: bool,
     /// The same, and the node ends a character.
     text: bool,
+    /// The most characters that a path below the node begins.
+    most: u16,
 }
 
 impl TextTables {
@@ -241,6 +243,11 @@ impl TextTables {
             _ => byte >= 0xc0 && loops.others >> (byte - 0xc0) & 1 == 1,
         };
         here && valid && ascii & !loops.ascii == 0 && others & !loops.others == 0
+    }
+
+    /// The most characters that a path below a node begins.
+    pub fn most_below(&self, node: u32) -> u32 {
+        self.subtrees[node as usize].most.into()
     }
 
     /// The least and the greatest number of code points of some tokens.
@@ -288,8 +295,8 @@ fn subtrees(trie: &TokenTrie) -> Vec<Subtree> {
         positions.truncate(usize::from(node.depth) - 1);
         let before = positions.last().copied().flatten().unwrap_or(0);
         let at = match (before, node.byte) {
-            // They mean more to a string; no set of characters that loop has them.
-            (0, b'"' | b'\\') => Some(0),
+            // They mean more to a string, or do not occur in one; no set of characters that loop there has them.
+            (0, b'"' | b'\\' | 0..0x20) => Some(0),
             (before, byte) => match unescape::step(before, byte) {
                 Unescaped::Bytes { at, .. } => Some(at),
                 _ => None,
@@ -308,6 +315,7 @@ fn subtrees(trie: &TokenTrie) -> Vec<Subtree> {
             below.ascii |= subtree.ascii | if byte < 128 { 1 << byte } else { 0 };
             below.others |= subtree.others | if byte < 0xc0 { 0 } else { 1 << (byte - 0xc0) };
             below.text &= is_text[child];
+            below.most = below.most.max(subtree.most.saturating_add(u16::from(byte & 0xc0 != 0x80)));
             open.pop();
         }
         is_text[at] &= below.text;

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use regex_syntax::utf8::{Utf8Range, Utf8Sequence, Utf8Sequences};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::stay::Stays;
 use crate::{
     budget::Budget,
     grammar::{CharSet, Regex},
@@ -22,8 +23,8 @@ pub const NOTHING: Rx = 0;
 /// Matches the empty text.
 pub const EMPTY: Rx = 1;
 
-/// A set of bytes.
-type ByteSet = [u64; 4];
+/// A set of bytes: bit `b % 64` of word `b / 64`.
+pub type ByteSet = [u64; 4];
 
 /// Expressions that one search for a match may look at before it takes one for granted.
 const MAX_SEARCH: usize = 20_000;
@@ -32,7 +33,7 @@ const MAX_SEARCH: usize = 20_000;
 const LONGEST: usize = 1 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Node {
+pub(super) enum Node {
     Nothing,
     Empty,
     Set(ByteSet),
@@ -46,11 +47,11 @@ enum Node {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Facts {
+pub(super) struct Facts {
     /// Matches the empty text.
-    nullable: bool,
+    pub nullable: bool,
     /// Holds no complement or intersection: then it matches something, unless it is [`NOTHING`].
-    plain: bool,
+    pub plain: bool,
 }
 
 /// A cell of the table of derivatives that nobody asked for yet.
@@ -59,8 +60,8 @@ const UNKNOWN: u32 = u32::MAX;
 /// All expressions of one grammar.
 #[derive(Clone, Debug)]
 pub struct Lexemes {
-    nodes: Vec<Node>,
-    facts: Vec<Facts>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) facts: Vec<Facts>,
     index: FxHashMap<Node, Rx>,
     /// Bytes that no expression tells apart.
     class_of: [u8; 256],
@@ -71,9 +72,10 @@ pub struct Lexemes {
     shortest: FxHashMap<Rx, Box<[u8]>>,
     /// By what [`Lexemes::within`] was asked.
     alike: FxHashMap<(Rx, u32), Rx>,
+    pub(super) stays: Stays,
     soft: bool,
     budget: Budget,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Lexemes {
@@ -88,6 +90,7 @@ impl Lexemes {
             alive: FxHashMap::default(),
             shortest: FxHashMap::default(),
             alike: FxHashMap::default(),
+            stays: Stays::default(),
             soft: false,
             budget,
             bytes: 0,
@@ -631,7 +634,7 @@ impl Lexemes {
     }
 }
 
-fn contains(set: &ByteSet, byte: u8) -> bool {
+pub fn contains(set: &ByteSet, byte: u8) -> bool {
     set[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
 }
 

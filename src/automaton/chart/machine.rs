@@ -6,11 +6,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     Plan,
+    follow::Follow,
     home::Lengths,
-    lexeme::{EMPTY, Lexemes, NOTHING},
+    lexeme::{ByteSet, EMPTY, Lexemes, NOTHING},
     network::{Network, NodeId, Symbol, called},
     part::{Part, PartState},
     stack::{BEYOND, Circle, END, OUTSIDE, Places, ReturnId, Returns, TOP},
+    stay::Stay,
 };
 use crate::{
     automaton::{Recognizer, json},
@@ -107,6 +109,7 @@ pub struct Chart {
     /// Behind the end of a token, and where nobody counts tokens any more: see [`Chart::token_ends`].
     pub(super) counted: FxHashMap<(StateId, bool), Option<StateId>>,
     pub(super) lengths: Option<Lengths>,
+    pub(super) follow: Option<Arc<Follow>>,
     bytes: usize,
     budget: Budget,
 }
@@ -126,6 +129,7 @@ impl Chart {
             steps: FxHashMap::default(),
             counted: FxHashMap::default(),
             lengths: None,
+            follow: None,
             bytes: 0,
             budget,
         };
@@ -439,6 +443,34 @@ impl Chart {
             Reading::Lexeme(rx) => Place(self.lexemes.within(rx, most)),
             _ => place,
         }
+    }
+
+    /// A place that is the same behind whatever byte. Whether reading may end before one makes no difference.
+    pub fn alike(&mut self, place: Place) -> Place {
+        match place.reading() {
+            Reading::Lexeme(rx) => Place(self.lexemes.alike(rx)),
+            _ => place,
+        }
+    }
+
+    /// Characters with which what is read in `place` may go on. `loops`: one was seen to lead back to it.
+    pub fn stay(&mut self, place: Place, loops: bool) -> Option<Stay> {
+        match place.reading() {
+            Reading::Lexeme(rx) => self.lexemes.stay(rx, loops),
+            _ => None,
+        }
+    }
+
+    /// The bytes with which a lexeme goes on; any for all else.
+    pub fn next_bytes(&mut self, place: Place) -> ByteSet {
+        let Reading::Lexeme(rx) = place.reading() else { return [!0; 4] };
+        let mut bytes = [0; 4];
+        for byte in 0..=u8::MAX {
+            let class = self.lexemes.class_of(byte);
+            let goes_on = self.lexemes.derive(rx, class) != NOTHING;
+            bytes[usize::from(byte) / 64] |= u64::from(goes_on) << (byte % 64);
+        }
+        bytes
     }
 
     /// What was read may be all of the lexeme or the value.

@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `lexeme` | regular expressions by derivatives, complements and intersections included |
+//! | `stay` | characters with which a lexeme may go on for long |
+//! | `follow` | by which bytes reading may go on behind something |
 //! | `build`, `network` | the rules as small deterministic automata whose edges read lexemes or call rules |
 //! | `stack` | where calls return to, shared by all readings and by all places with the same continuations |
 //! | `machine` | states: what is being read, and where that returns to |
@@ -30,6 +32,7 @@
 
 mod build;
 mod count;
+mod follow;
 mod home;
 mod layout;
 mod lexeme;
@@ -37,6 +40,7 @@ mod machine;
 mod network;
 mod part;
 mod stack;
+mod stay;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -44,10 +48,12 @@ use std::sync::Arc;
 
 pub use build::{ENDING, MARK, SPECIAL, TEXT, spelling};
 pub use layout::{Laid, Signs};
+pub use lexeme::{ByteSet, contains};
 pub use machine::{Chart, Expanded, Place, Reading, StateId};
 pub use network::NodeId;
 pub use part::{Embedded, Part};
 pub use stack::{BEYOND, END, ReturnId};
+pub use stay::Stay;
 
 use crate::{
     budget::{Budget, Limits, Overrun},
