@@ -22,6 +22,8 @@ use crate::{
 pub struct Blueprint {
     source: Source,
     limits: Limits,
+    /// Special tokens that whoever wrote the constraint asks for by name.
+    named: Arc<[Box<str>]>,
 }
 
 #[derive(Clone)]
@@ -61,7 +63,12 @@ impl Blueprint {
                 Self::of_schema(&JsonSchema::from(r#"{"type":"object"}"#), policy, limits, strings)
             }
             Constraint::JsonSchema(schema) => Self::of_schema(schema, policy, limits, strings),
-            Constraint::Written(written) => Self::of_grammar(&written.read()?, policy, limits, strings),
+            Constraint::Written(written) => {
+                let grammar = written.read()?;
+                let (blueprint, automaton) = Self::of_grammar(&grammar, policy, limits, strings)?;
+                let named = grammar.named_tokens().into_iter().map(Into::into).collect();
+                Ok((Self { named, ..blueprint }, automaton))
+            }
             Constraint::Built(grammar) => Self::of_grammar(grammar, policy, limits, strings),
         }
     }
@@ -73,7 +80,7 @@ impl Blueprint {
         strings: &Arc<StringCache>,
     ) -> Result<(Self, Automaton), Diagnostic> {
         let (source, machine) = JsonSource::new(schema, policy, limits, strings)?;
-        Ok((Self { source: Source::Json(source), limits }, Automaton::Json(Box::new(machine))))
+        Ok((Self { source: Source::Json(source), limits, named: Arc::default() }, Automaton::Json(Box::new(machine))))
     }
 
     fn of_grammar(
@@ -124,7 +131,12 @@ impl Blueprint {
         }
         let chart = plan.chart(machines, limits);
         let source = Source::Grammar(plan, sources.into());
-        Ok((Self { source, limits }, Automaton::Chart(Box::new(chart))))
+        Ok((Self { source, limits, named: Arc::default() }, Automaton::Chart(Box::new(chart))))
+    }
+
+    /// Special tokens that the constraint as it was written asks for by name.
+    pub fn named_tokens(&self) -> &[Box<str>] {
+        &self.named
     }
 
     /// An automaton that knows nothing yet.

@@ -40,6 +40,12 @@ impl Diagnostic {
         Self::new(DiagnosticKind::Unsupported, message).hinted("count characters or words, or use a local model")
     }
 
+    /// A constraint that asks for a special token that the vocabulary of this name does not have.
+    pub fn unknown_token(token: &str, vocabulary: &str) -> Self {
+        let message = format!("the vocabulary of {vocabulary} has no special token \"{token}\"");
+        Self::new(DiagnosticKind::Invalid, message).hinted("write it between quotes, if its text is meant")
+    }
+
     /// With the place of a byte of the constraint's text.
     pub(super) fn at(self, source: &str, offset: usize) -> Self {
         Self { position: Some(position(source, offset)), ..self }

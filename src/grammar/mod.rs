@@ -143,6 +143,15 @@ impl Grammar {
         &self.rules[id.0 as usize]
     }
 
+    /// The special tokens that it asks for by name.
+    pub fn named_tokens(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.rules.iter().for_each(|rule| rule.body.name_tokens(&mut names));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Some rule names tokens.
     pub fn has_tokens(&self) -> bool {
         self.rules.iter().any(|rule| rule.body.has_tokens())
@@ -198,6 +207,15 @@ impl Expr {
             Self::Empty | Self::Lexeme(_) | Self::Token(_) | Self::Pattern(_) | Self::Json(_) | Self::Edge(_) => {
                 self.clone()
             }
+        }
+    }
+
+    fn name_tokens<'a>(&'a self, names: &mut Vec<&'a str>) {
+        match self {
+            Self::Token(TokenClass::Named(name)) => names.push(name),
+            Self::Seq(parts) | Self::Alt(parts) => parts.iter().for_each(|part| part.name_tokens(names)),
+            Self::Repeat { body, .. } | Self::Counted { body, .. } => body.name_tokens(names),
+            _ => {}
         }
     }
 

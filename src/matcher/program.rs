@@ -108,6 +108,10 @@ impl Engine {
         limits: Limits,
     ) -> Result<Arc<Program>, Diagnostic> {
         let (blueprint, machine) = Blueprint::new(constraint, policy, limits, &self.strings)?;
+        let vocabulary = self.vocabulary();
+        if let Some(name) = blueprint.named_tokens().iter().find(|name| !vocabulary.has_special(name.as_bytes())) {
+            return Err(Diagnostic::unknown_token(name, vocabulary.name()));
+        }
         let bounds_tokens = machine.bounds_tokens();
         let current = Mutex::new(Running::new(machine));
         let program = Arc::new(Program {

@@ -105,6 +105,11 @@ impl Vocabulary {
         self.tokens[id as usize].kind
     }
 
+    /// There is a token of this spelling that is not text. Cost: all tokens are looked at.
+    pub fn has_special(&self, spelling: &[u8]) -> bool {
+        (0..self.len() as TokenId).any(|id| self.kind(id) != TokenKind::Text && self.bytes(id) == spelling)
+    }
+
     /// All tokens that end an answer.
     pub fn end_tokens(&self) -> &[TokenId] {
         &self.end_tokens

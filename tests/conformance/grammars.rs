@@ -70,7 +70,7 @@ struct TraceToken {
 
 impl Case {
     /// The vocabulary of the case: its own, or one of the tokens of its traces and of all bytes.
-    fn engine(&self) -> Arc<Engine> {
+    fn engine(&self, special: &[String]) -> Arc<Engine> {
         let text = |bytes: Vec<u8>| Token { bytes: bytes.into(), kind: TokenKind::Text };
         let mut tokens: Vec<Token> = Vec::new();
         for written in &self.vocab {
@@ -88,6 +88,7 @@ impl Case {
         if self.stop_ids.is_empty() {
             tokens.push(Token { bytes: Box::default(), kind: TokenKind::EndOfGeneration });
         }
+        tokens.extend(special.iter().map(|name| Token { bytes: name.as_bytes().into(), kind: TokenKind::Special }));
         Engine::new(Arc::new(Vocabulary::new("a case's", tokens)))
     }
 }
@@ -162,11 +163,32 @@ fn judge_tokens(program: &Arc<Program>, case: &Case) -> Outcome {
     Outcome::Pass
 }
 
+const PHI: [&str; 5] = ["<|system|>", "<|assistant|>", "<|user|>", "<|end|>", "<|placeholder1|>"];
+
+/// All bytes, and special tokens.
+fn bytes_and(special: &[String]) -> Arc<Engine> {
+    let engine = bytes_engine();
+    let bytes = engine.vocabulary();
+    let tokens = (0..bytes.len() as TokenId).map(|id| Token { bytes: bytes.bytes(id).into(), kind: bytes.kind(id) });
+    let special = special.iter().map(|name| Token { bytes: name.as_bytes().into(), kind: TokenKind::Special });
+    Engine::new(Arc::new(Vocabulary::new("bytes and special tokens", tokens.chain(special).collect())))
+}
+
 fn judge(engine: &Arc<Engine>, case: &Case, notation: Notation) -> Outcome {
     let start = case.root.as_deref().map(Into::into);
     let written = Written { start, ..Written::new(notation, case.grammar.as_str()) };
     let constraint = Constraint::Written(written);
-    let own = constraint.counts_tokens().then(|| case.engine());
+    // llguidance's cases were written for a model of which these are special tokens; others have what they speak of.
+    let special: Vec<String> = match case.source.as_str() {
+        "llguidance" => PHI.map(str::to_owned).into(),
+        _ => constraint
+            .grammar()
+            .map_or_else(|_| Vec::new(), |grammar| grammar.named_tokens().into_iter().map(str::to_owned).collect()),
+    };
+    let own = (constraint.counts_tokens() || !special.is_empty()).then(|| match constraint.counts_tokens() {
+        true => case.engine(&special),
+        false => bytes_and(&special),
+    });
     let program = match own.as_ref().unwrap_or(engine).compile(&constraint, Policy::LENIENT) {
         Ok(_) if case.must_fail_to_compile => return Outcome::WronglyAccepted("it compiles".into()),
         Ok(program) => program,

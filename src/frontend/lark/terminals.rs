@@ -208,19 +208,23 @@ fn in_pattern(place: Place, refusal: super::Diagnostic) -> super::Diagnostic {
     super::Diagnostic { message, position: Some(place), ..refusal }
 }
 
-/// A lexeme. Conditions at its end on what comes next are about the text behind it.
+/// A lexeme. Conditions at its end on what comes next are about the text behind it, if it has no other conditions.
 pub fn lexeme(place: Place, regex: Regex) -> Parsed<Expr> {
-    let mut ways = Vec::new();
-    for (regex, edge) in edges::parted(regex) {
-        let body = match regex {
-            Regex::Empty => Expr::Empty,
-            regex => regex::whole(regex::decided(regex))
-                .map_err(|refusal| super::Diagnostic { position: Some(place), ..refusal })?,
-        };
-        ways.push(match edge {
+    let whole = |regex: Regex| match regex {
+        Regex::Empty => Ok(Expr::Empty),
+        regex => regex::whole(regex).map_err(|refusal| super::Diagnostic { position: Some(place), ..refusal }),
+    };
+    let parted = edges::parted(regex.clone()).into_iter().map(|(regex, edge)| (regex::decided(regex), edge));
+    let parted: Vec<_> = parted.collect();
+    if parted.iter().any(|(regex, _)| regex.has_look()) {
+        return whole(regex::decided(regex));
+    }
+    let way = |(regex, edge)| {
+        let body = whole(regex)?;
+        Ok(match edge {
             Some(edge) => Expr::seq(vec![body, Expr::Edge(edge)]),
             None => body,
-        });
-    }
-    Ok(Expr::alt(ways))
+        })
+    };
+    Ok(Expr::alt(parted.into_iter().map(way).collect::<Parsed<Vec<_>>>()?))
 }

@@ -211,6 +211,7 @@ fn words_do_not_run_together() {
     );
     // An operator that is the beginning of another.
     check("start: A (/<(?!=)/ | \"<=\") A\nA: /=?a/", &["a<a", "a<=a", "a<==a"], &["a<"]);
-    // A condition that is not about one character sees the text of its terminal.
+    // A condition that is not about one character sees the text of its terminal, and so do all where one is before it.
+    check("start: /\\b[a-z]+\\b/+", &["ab"], &[""]);
     check("start: /a(?!bc)/ \"b\"", &["ab"], &["a"]);
 }
