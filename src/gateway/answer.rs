@@ -11,7 +11,6 @@ use super::{
     course::{Course, Next},
     load::Place,
     programs::Programs,
-    standards::tool_form,
 };
 use crate::{
     backend::Job,
@@ -203,6 +202,7 @@ impl Answer {
                 }
             }
         }
+        let form = self.programs.text_form(&self.course, &self.request);
         let standards = Standards {
             answer: pair.as_ref().map(|pair| pair.judging.clone()),
             second: pair.as_ref().filter(|_| provider.is_some()).and_then(|pair| pair.second.clone()),
@@ -212,7 +212,7 @@ impl Answer {
                 Delivery::Whole | Delivery::Buffered => Release::Buffered,
             }),
             tools: self.tools.clone(),
-            reader: tool_form(&self.course, &self.request).map(|form| calls::reader(form, &self.request)),
+            reader: form.map(|form| calls::reader(form, &self.request)),
         };
         // Whoever is the last to try has nobody to wait for.
         let alone = provider.is_none() && self.course.is_last();

@@ -197,7 +197,7 @@ fn size(constraint: &Constraint) -> usize {
     }
 }
 
-fn digest(constraint: &Constraint) -> Arc<str> {
+pub(super) fn digest(constraint: &Constraint) -> Arc<str> {
     let built;
     let text = match constraint {
         Constraint::JsonObject => "json_object",

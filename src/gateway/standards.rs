@@ -6,10 +6,10 @@ use super::{
     calls,
     choice::{ToolStandard, ToolStandards},
     course::Course,
-    programs::{Pair, Programs},
+    programs::{Pair, Programs, digest},
 };
 use crate::{
-    inference::{Constraint, Failure, FailureKind, Policy, Request, ToolForm},
+    inference::{Constraint, Failure, FailureKind, Policy, Prompt, Reasoning, Request, ToolForm},
     vocab::byte_vocabulary,
 };
 
@@ -19,12 +19,21 @@ const NO_PARAMETERS: &str = r#"{"type":"object","additionalProperties":false}"#;
 /// Parameters that cannot be enforced, of a tool that is not strict.
 const ANY_PARAMETERS: &str = r#"{"type":"object"}"#;
 
-/// How the backend whose turn it is writes calls into its text, if tools are in play.
-pub(super) fn tool_form(course: &Course, request: &Request) -> Option<ToolForm> {
-    course.backend().tool_form().filter(|_| request.tools.in_play())
-}
-
 impl Programs {
+    /// How the backend whose turn it is makes up its text, if that is more than an answer: with calls of tools, or with
+    /// thoughts before a constrained answer.
+    pub(super) fn text_form(&self, course: &Course, request: &Request) -> Option<ToolForm> {
+        let form = course.backend().tool_form()?;
+        let parts = form.reasoning != Reasoning::None || form.family.answer_mark().is_some();
+        // Documents that a schema refers to are not to be had within a grammar: then the answer is all there is.
+        let stands_in_grammar = match &request.constraint {
+            Some(Constraint::JsonSchema(schema)) => schema.documents.is_empty() && self.documents.is_empty(),
+            constraint => constraint.is_some(),
+        };
+        let thinks = parts && stands_in_grammar && matches!(request.prompt, Prompt::Chat(_));
+        (request.tools.in_play() || thinks).then_some(form)
+    }
+
     /// The request's constraint, compiled for the backend whose turn it is. A backend whose vocabulary is not known is
     /// judged byte by byte. Where the model writes calls of tools into its text, the text as a whole is meant.
     pub(super) async fn pair_for(
@@ -33,15 +42,20 @@ impl Programs {
         request: &Request,
         tools: &ToolStandards,
     ) -> Result<Option<Pair>, Failure> {
-        let with_calls = match tool_form(course, request) {
+        let text = match self.text_form(course, request) {
             Some(form) => Some(calls::constraint(form, request, tools)?),
             None => None,
         };
-        let Some(constraint) = with_calls.as_ref().or(request.constraint.as_ref()) else { return Ok(None) };
-        match course.backend().engine() {
-            Some(engine) => self.get(engine, constraint, request.policy).await.map(Some),
-            None => self.get(self.byte_engine(), constraint, request.policy.lenient()).await.map(Some),
+        let Some(constraint) = text.as_ref().or(request.constraint.as_ref()) else { return Ok(None) };
+        let mut pair = match course.backend().engine() {
+            Some(engine) => self.get(engine, constraint, request.policy).await?,
+            None => self.get(self.byte_engine(), constraint, request.policy.lenient()).await?,
+        };
+        // The receipt names what was asked for, whatever stands around it.
+        if let (Some(_), Some(asked)) = (&text, &request.constraint) {
+            pair.digest = digest(asked);
         }
+        Ok(Some(pair))
     }
 
     /// What calls of tools are judged with, and what of it could not be enforced.

@@ -360,14 +360,14 @@ mod tests {
 
     #[test]
     fn jinja_as_transformers_runs_it() {
-        let source = "{%- for m in messages %}\n    {%- if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}\n\
+        let source = "{%- for m in messages %}\n    {%- if m.role == 'critic' %}{{ raise_exception('no critics') }}{% endif %}\n\
                       {{- m['content'].strip() | trim }}{{ {'a': '<b>'} | tojson }}{% if loop.first %}{% continue %}{% endif %}\
                       {{ bos_token }}{%- endfor %}";
         let template = template(Some(source));
         assert_eq!(template.origin(), TemplateOrigin::Model);
         let pieces = template.render(&[message("user", " x "), message("user", "y")], &[]).expect("renders");
         assert_eq!(text(&pieces), "x{\"a\": \"<b>\"}y{\"a\": \"<b>\"}<s>");
-        assert_eq!(template.render(&[message("tool", "")], &[]), Err("no tools".to_owned()));
+        assert_eq!(template.render(&[message("critic", "")], &[]), Err("no critics".to_owned()));
     }
 
     #[test]
@@ -384,7 +384,7 @@ mod tests {
         let source = "{% for t in tools %}{{ t | tojson }};{% endfor %}{% for m in messages %}{{ m.role }}:{{ m.content }}\
                       {% for c in m.tool_calls %}<tool_call>{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}";
         let template_of = |source: &str| template(Some(source));
-        let pieces = template_of(source).render(&messages, &[tool.clone()]).expect("renders");
+        let pieces = template_of(source).render(&messages, std::slice::from_ref(&tool)).expect("renders");
         let expected = "{\"type\": \"function\", \"function\": {\"name\": \"find\", \"description\": \"a <|im_end|> b\", \"parameters\": \
                         {\"type\": \"object\", \"properties\": {\"z\": {}, \"a\": {}}}}};user:Hiassistant:<tool_call>{\"q\": [1]}tool:two";
         assert_eq!(text(&pieces), expected);

@@ -100,7 +100,7 @@ impl Family {
     }
 
     /// What comes before an answer that is no call, if anything does.
-    pub(super) fn answer_mark(&self) -> Option<&str> {
+    pub fn answer_mark(&self) -> Option<&str> {
         Some(&*self.answer).filter(|mark| !mark.is_empty())
     }
 

@@ -98,6 +98,14 @@ def as_tagged(text):
     jsonschema.validate(json.loads(value), PERSON)
 
 
+def as_toml(text):
+    """Which keys stand twice is no matter of grammar."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        assert any(words in str(error) for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Duplicate")), error
+
+
 def as_lua(text):
     """Lua's own compiler, where it is there. Which label a goto leads to and what is constant is no matter of grammar."""
     program = shutil.which("luac5.4") or shutil.which("luac")
@@ -136,7 +144,7 @@ CASES = [
     ("iso-date", "When was the moon landing?", built_in("iso-date"), datetime.datetime.fromisoformat),
     ("pgn", "Write a short chess game.", built_in("pgn"), by_lark((BUILT_IN / "pgn.lark").read_text())),
     ("python-literal", "Write a Python list.", built_in("python-literal"), ast.literal_eval),
-    ("toml", "Write a short TOML file.", built_in("toml"), tomllib.loads),
+    ("toml", "Write a short TOML file.", built_in("toml"), as_toml),
     ("uri", "Name a web address.", built_in("uri"), by_re(URI)),
     ("lua", "Write a function in Lua.", built_in("lua"), as_lua),
     ("nested", "Write something in parentheses.", grammar("lark", NESTED), by_lark(NESTED)),

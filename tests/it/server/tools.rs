@@ -134,6 +134,30 @@ async fn thoughts_stand_apart() {
 }
 
 #[tokio::test]
+async fn thoughts_before_a_constrained_answer() {
+    let schema = json!({"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]});
+    let more = json!({"tools": [], "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}});
+    let plain = Setup::default().serve(|job| Ok(answer(job, "{\"ok\":true}", FinishReason::Stop))).await;
+    let digest = plain.json(CHAT, ask(more.clone())).await["espalier"]["constraint"].clone();
+    for (family, text, thought) in [
+        ("hermes", "<think>\nHm.</think>\n\n{\"ok\":true}", json!("\nHm.")),
+        ("hermes", "{\"ok\":true}", Value::Null),
+        (
+            "harmony",
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{\"ok\":true}",
+            json!("Hm."),
+        ),
+    ] {
+        let body = saying(family, text).await.json(CHAT, ask(more.clone())).await;
+        let message = &body["choices"][0]["message"];
+        assert_eq!((&message["content"], &message["reasoning_content"]), (&json!("{\"ok\":true}"), &thought), "{text}");
+        assert_eq!(body["espalier"]["constraint"], digest, "the receipt names what was asked for");
+    }
+    error_of(saying("hermes", "<think>Hm.</think>{\"ok\":1}").await.post(CHAT, ask(more)).await, 500, "breaks it")
+        .await;
+}
+
+#[tokio::test]
 async fn calls_that_are_cut_off() {
     let text = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"town\":\"Os";
     let body = cut("hermes", text, FinishReason::Length).await.json(CHAT, ask(json!({}))).await;
