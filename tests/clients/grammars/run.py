@@ -47,7 +47,7 @@ LETTER = 'start: "Dear " NAME ",\\n" line+ "Yours"\nline: /[A-Za-z ,]{5,40}\\./ 
 GBNF_DATE = 'root ::= year "-" two "-" two\nyear ::= [0-9]{4}\ntwo ::= [0-9] [0-9]'
 GBNF_LIST = 'root ::= item+\nitem ::= "- " [^\\r\\n]{3,30} "\\n"'
 GBNF_SUM = 'root ::= term ("+" term)*\nterm ::= [1-9] [0-9]{0,3} | "(" root ")"'
-EBNF_JSON = 'root ::= "{" pair ("," pair)* "}"\npair ::= "\\"" [a-z]+ "\\":" [0-9]+'
+EBNF_JSON = 'root ::= "{" pair ("," pair)* "}"\npair ::= "\\"" [a-z]+ "\\":" ("0" | [1-9] [0-9]*)'
 EBNF_POEM = 'root ::= line line\nline ::= [A-Z] [a-z ]{8,30} "\\n"'
 WHERE = 'len(ANSWER) < 60 and ENDS_WITH(ANSWER, ".")'
 TAGGED = {
@@ -85,10 +85,6 @@ def as_csv(text):
 def as_ini(text):
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True, delimiters=("=",), comment_prefixes=("#", ";"))
     parser.read_string(text if text.lstrip().startswith("[") else "[top]\n" + text)
-
-
-def as_expression(text):
-    ast.parse(text.strip().replace("^", "**").replace("\n", " ").replace("\t", " "), mode="eval")
 
 
 def as_tagged(text):
@@ -138,7 +134,7 @@ def regex(pattern, syntax):
 # Name, what is asked for, the response format, the judge.
 CASES = [
     ("json", "Make up a small JSON object.", built_in("json"), json.loads),
-    ("arithmetic", "Write a formula.", built_in("arithmetic"), as_expression),
+    ("arithmetic", "Write a formula.", built_in("arithmetic"), by_lark((BUILT_IN / "arithmetic.lark").read_text())),
     ("csv", "Write three lines of CSV about fruit.", built_in("csv"), as_csv),
     ("ini", "Write a short INI file.", built_in("ini"), as_ini),
     ("iso-date", "When was the moon landing?", built_in("iso-date"), datetime.datetime.fromisoformat),
