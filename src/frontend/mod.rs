@@ -69,10 +69,20 @@ impl Constraint {
     /// Whether it counts a model's tokens, so that a text alone does not tell whether it is satisfied. Cost: that of reading
     /// the constraint, where it might.
     pub fn counts_tokens(&self) -> bool {
+        self.may_count_tokens()
+            && match self {
+                Self::JsonObject | Self::JsonSchema(_) => false,
+                Self::Written(written) => written.read().is_ok_and(|grammar| grammar.counts_tokens()),
+                Self::Built(grammar) => grammar.counts_tokens(),
+            }
+    }
+
+    /// False: it counts none, as a glance at it tells.
+    pub fn may_count_tokens(&self) -> bool {
         match self {
             Self::JsonObject | Self::JsonSchema(_) => false,
-            Self::Written(written) => written.counts_tokens(),
-            Self::Built(grammar) => grammar.counts_tokens(),
+            Self::Written(written) => written.may_count_tokens(),
+            Self::Built(_) => true,
         }
     }
 }

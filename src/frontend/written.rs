@@ -54,14 +54,13 @@ impl Written {
         Self { notation, text: text.into(), start: None }
     }
 
-    /// See [`super::Constraint::counts_tokens`].
-    pub(super) fn counts_tokens(&self) -> bool {
-        let word = match self.notation {
-            Notation::Regex(_) | Notation::Choice | Notation::Gbnf => return false,
-            Notation::Lark | Notation::Ebnf | Notation::StructuralTag => "tokens",
-            Notation::Where => "(",
-        };
-        self.text.contains(word) && self.read().is_ok_and(|grammar| grammar.counts_tokens())
+    /// See [`super::Constraint::may_count_tokens`].
+    pub(super) fn may_count_tokens(&self) -> bool {
+        match self.notation {
+            Notation::Regex(_) | Notation::Choice | Notation::Gbnf => false,
+            Notation::Lark | Notation::Ebnf | Notation::StructuralTag => self.text.contains("tokens"),
+            Notation::Where => self.text.contains('('),
+        }
     }
 
     /// Reads the text.

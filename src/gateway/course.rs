@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Instant};
 use super::Route;
 use crate::{
     backend::{Backend, Way},
-    frontend::Constraint,
     inference::{Failure, FailureKind, Message, Method, Prompt, Request},
     route::{self, Deployment, Step},
 };
@@ -38,11 +37,12 @@ pub(super) enum Next {
 }
 
 impl Course {
+    /// `counts_tokens`: the constraint does, so a deployment of which no vocabulary is known cannot answer.
+    ///
     /// # Errors
     /// No deployment can answer such a request: the reason of the first.
-    pub fn new(route: Arc<Route>, request: Arc<Request>) -> Result<Self, Failure> {
+    pub fn new(route: Arc<Route>, request: Arc<Request>, counts_tokens: bool) -> Result<Self, Failure> {
         let order = route.plan();
-        let counts_tokens = request.constraint.as_ref().is_some_and(Constraint::counts_tokens);
         let (mut plan, mut reason) = (Vec::new(), None);
         for index in order {
             if counts_tokens && route.backends[index].engine().is_none() {

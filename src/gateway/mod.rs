@@ -194,7 +194,12 @@ impl Gateway {
         request.model.clone_from(&route.name);
         check_tokens(&request, &route.model())?;
         let request = Arc::new(request);
-        let course = Course::new(route, request.clone())?;
+        let is_foreign = route.backends.iter().any(|backend| backend.engine().is_none());
+        let counts_tokens = match &request.constraint {
+            Some(constraint) if is_foreign => self.programs.counts_tokens(constraint).await?,
+            _ => false,
+        };
+        let course = Course::new(route, request.clone(), counts_tokens)?;
         let standards = self.programs.tools(&request).await?;
         // The first deployment's own form of the constraint, too: what is refused is refused before anything starts.
         self.programs.pair_for(&course, &request, &standards.0).await?;

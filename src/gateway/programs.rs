@@ -80,12 +80,7 @@ impl Programs {
         constraint: &Constraint,
         policy: Policy,
     ) -> Result<Pair, Failure> {
-        let bytes = size(constraint);
-        if bytes > self.constraint_bytes {
-            let message =
-                format!("the constraint has {bytes} bytes; this server takes at most {}", self.constraint_bytes);
-            return Err(Failure::new(FailureKind::Constraint, message).coded("constraint_too_large"));
-        }
+        self.check_size(constraint)?;
         let key = (Arc::as_ptr(engine) as usize, constraint.clone(), policy);
         let found = self.lock().find(&key, self.most_memory);
         match found {
@@ -98,6 +93,30 @@ impl Programs {
                 Ok(pair)
             }
         }
+    }
+
+    fn check_size(&self, constraint: &Constraint) -> Result<(), Failure> {
+        let bytes = size(constraint);
+        if bytes <= self.constraint_bytes {
+            return Ok(());
+        }
+        let message = format!("the constraint has {bytes} bytes; this server takes at most {}", self.constraint_bytes);
+        Err(Failure::new(FailureKind::Constraint, message).coded("constraint_too_large"))
+    }
+
+    /// Whether a constraint counts a model's tokens. Those that might are read for it, like all large work away from the
+    /// threads that serve.
+    pub(super) async fn counts_tokens(&self, constraint: &Constraint) -> Result<bool, Failure> {
+        if !constraint.may_count_tokens() {
+            return Ok(false);
+        }
+        self.check_size(constraint)?;
+        let constraint = constraint.clone();
+        let read = tokio::task::spawn_blocking(move || constraint.counts_tokens()).await;
+        read.map_err(|panic| {
+            tracing::error!(%panic, "reading a constraint panicked");
+            Failure::new(FailureKind::Internal, "reading the constraint failed; this is a defect of the server")
+        })
     }
 
     async fn compile(&self, engine: Arc<Engine>, constraint: Constraint, policy: Policy) -> Result<Pair, Failure> {
@@ -115,6 +134,9 @@ impl Programs {
                 let spelled = constraint.spelled((!foreign).then(|| &**engine.vocabulary()))?;
                 let judged = spelled.as_ref().unwrap_or(&constraint);
                 let masking = engine.compile(if foreign { judged } else { &constraint }, policy)?;
+                if foreign && masking.counts_tokens() {
+                    return Err(Diagnostic::uncountable());
+                }
                 let judging = if policy == policy.lenient() && (foreign || spelled.is_none()) {
                     masking.clone()
                 } else {

@@ -51,7 +51,7 @@ impl Grammar {
     /// # Errors
     /// What follows an edge cannot be held to it.
     pub fn without_edges(&self) -> Result<Option<Self>, EdgeFault> {
-        if !self.rules().iter().any(|rule| has_edge(&rule.body)) {
+        if !self.has(is_edge) {
             return Ok(None);
         }
         let mut edges = Edges {
@@ -80,19 +80,8 @@ impl Grammar {
     }
 }
 
-fn has_edge(body: &Expr) -> bool {
-    match body {
-        Expr::Edge(_) => true,
-        Expr::Seq(parts) | Expr::Alt(parts) => parts.iter().any(has_edge),
-        Expr::Repeat { body, .. } | Expr::Counted { body, .. } => has_edge(body),
-        Expr::Empty
-        | Expr::Lexeme(_)
-        | Expr::Token(_)
-        | Expr::Pattern(_)
-        | Expr::Json(_)
-        | Expr::Rule(_)
-        | Expr::Ignore(_) => false,
-    }
+fn is_edge(part: &Expr) -> bool {
+    matches!(part, Expr::Edge(_))
 }
 
 struct Edges<'a> {
@@ -293,7 +282,7 @@ impl Edges<'_> {
     /// Which of a lexeme's texts, but for the empty one, keep to the edge before them; and whether it has an empty one.
     fn held_ways(&mut self, regex: &Regex, from: State) -> (Held, bool) {
         let known = self.lexemes.entry(std::ptr::from_ref(regex));
-        let (first, is_nullable) = known.or_insert_with(|| (first_of(regex), is_nullable(regex)));
+        let (first, is_nullable) = known.or_insert_with(|| (first_of(regex), regex.is_nullable()));
         if from == FREE {
             return (Held::All, *is_nullable);
         }
@@ -441,7 +430,7 @@ fn beginnings(grammar: &Grammar) -> Vec<(CharSet, bool)> {
 fn beginning(body: &Expr, known: &[(CharSet, bool)]) -> (CharSet, bool) {
     match body {
         Expr::Empty | Expr::Edge(_) => (CharSet::default(), true),
-        Expr::Lexeme(regex) => (first_of(regex), is_nullable(regex)),
+        Expr::Lexeme(regex) => (first_of(regex), regex.is_nullable()),
         Expr::Token(TokenClass::Other { .. }) | Expr::Pattern(_) => (CharSet::all(), true),
         Expr::Token(_) => (CharSet::default(), false),
         Expr::Json(_) => (CharSet::new(JSON.chars().map(|c| (c as u32, c as u32))), false),
@@ -477,7 +466,7 @@ fn first_of(regex: &Regex) -> CharSet {
         Regex::Class(class) => class.clone(),
         Regex::Bytes(..) | Regex::Not(_) => CharSet::all(),
         Regex::Concat(parts) => {
-            let reached = parts.iter().position(|part| !is_nullable(part)).map_or(parts.len(), |last| last + 1);
+            let reached = parts.iter().position(|part| !part.is_nullable()).map_or(parts.len(), |last| last + 1);
             parts[..reached].iter().fold(CharSet::default(), |all, part| all.union(&first_of(part)))
         }
         Regex::Alternation(parts) => parts.iter().fold(CharSet::default(), |all, part| all.union(&first_of(part))),
@@ -486,19 +475,6 @@ fn first_of(regex: &Regex) -> CharSet {
             excluded.complement()
         }
         Regex::Repeat { body, .. } | Regex::Shortest(body) => first_of(body),
-    }
-}
-
-/// The empty text is among those of the expression.
-fn is_nullable(regex: &Regex) -> bool {
-    match regex {
-        Regex::Empty | Regex::Look(_) => true,
-        Regex::Class(_) | Regex::Bytes(..) => false,
-        Regex::Concat(parts) | Regex::And(parts) => parts.iter().all(is_nullable),
-        Regex::Alternation(parts) => parts.iter().any(is_nullable),
-        Regex::Repeat { body, min, .. } => *min == 0 || is_nullable(body),
-        Regex::Not(body) => !is_nullable(body),
-        Regex::Shortest(body) => is_nullable(body),
     }
 }
 
@@ -663,7 +639,7 @@ mod tests {
             let grammar = dice.grammar();
             let Some(plain) = grammar.without_edges().expect("it can be held to") else { continue };
             with += 1;
-            assert!(!plain.rules().iter().any(|rule| has_edge(&rule.body)));
+            assert!(!plain.has(is_edge));
             for text in &texts {
                 let expected = Naive::accepts(&grammar, text);
                 accepted += usize::from(expected);

@@ -136,17 +136,32 @@ impl Grammar {
 
     /// Whether its texts are told by a model's tokens only.
     pub fn counts_tokens(&self) -> bool {
-        self.rules.iter().any(|rule| rule.body.counts_tokens())
+        self.has(|part| matches!(part, Expr::Counted { .. }))
     }
 
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
     }
 
+    fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Expr)) {
+        self.rules.iter().for_each(|rule| rule.body.visit(see));
+    }
+
+    /// Some part of a rule is such.
+    pub fn has(&self, is_such: impl Fn(&Expr) -> bool) -> bool {
+        let mut found = false;
+        self.visit(&mut |part| found |= is_such(part));
+        found
+    }
+
     /// The special tokens that it asks for by name.
     pub fn named_tokens(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        self.rules.iter().for_each(|rule| rule.body.name_tokens(&mut names));
+        self.visit(&mut |part| {
+            if let Expr::Token(TokenClass::Named(name)) = part {
+                names.push(&**name);
+            }
+        });
         names.sort_unstable();
         names.dedup();
         names
@@ -154,7 +169,7 @@ impl Grammar {
 
     /// Some rule names tokens.
     pub fn has_tokens(&self) -> bool {
-        self.rules.iter().any(|rule| rule.body.has_tokens())
+        self.has(|part| matches!(part, Expr::Token(_)))
     }
 
     /// With something else in the place of every [`Expr::Token`].
@@ -210,27 +225,20 @@ impl Expr {
         }
     }
 
-    fn name_tokens<'a>(&'a self, names: &mut Vec<&'a str>) {
+    /// The expression and all that it is made of, outermost first.
+    pub fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Self)) {
+        see(self);
         match self {
-            Self::Token(TokenClass::Named(name)) => names.push(name),
-            Self::Seq(parts) | Self::Alt(parts) => parts.iter().for_each(|part| part.name_tokens(names)),
-            Self::Repeat { body, .. } | Self::Counted { body, .. } => body.name_tokens(names),
-            _ => {}
-        }
-    }
-
-    fn has_tokens(&self) -> bool {
-        match self {
-            Self::Token(_) => true,
-            Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::has_tokens),
-            Self::Repeat { body, .. } | Self::Counted { body, .. } => body.has_tokens(),
+            Self::Seq(parts) | Self::Alt(parts) => parts.iter().for_each(|part| part.visit(see)),
+            Self::Repeat { body, .. } | Self::Counted { body, .. } => body.visit(see),
             Self::Empty
             | Self::Lexeme(_)
+            | Self::Token(_)
             | Self::Pattern(_)
             | Self::Json(_)
             | Self::Edge(_)
             | Self::Rule(_)
-            | Self::Ignore(_) => false,
+            | Self::Ignore(_) => {}
         }
     }
 
@@ -259,16 +267,6 @@ impl Expr {
         match tokens {
             0 => Self::Empty,
             _ => Self::Counted { body: Box::new(self), tokens: Tokens::Cut(tokens) },
-        }
-    }
-
-    /// Tokens are counted somewhere in it.
-    pub fn counts_tokens(&self) -> bool {
-        match self {
-            Self::Counted { .. } => true,
-            Self::Seq(parts) | Self::Alt(parts) => parts.iter().any(Self::counts_tokens),
-            Self::Repeat { body, .. } => body.counts_tokens(),
-            _ => false,
         }
     }
 

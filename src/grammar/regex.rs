@@ -87,6 +87,19 @@ impl Regex {
         Self::Class(CharSet::all()).repeat(0, None)
     }
 
+    /// Whether the empty text matches; conditions on the text around are taken to hold.
+    pub fn is_nullable(&self) -> bool {
+        match self {
+            Self::Empty | Self::Look(_) => true,
+            Self::Class(_) | Self::Bytes(..) => false,
+            Self::Concat(parts) | Self::And(parts) => parts.iter().all(Self::is_nullable),
+            Self::Alternation(parts) => parts.iter().any(Self::is_nullable),
+            Self::Repeat { body, min, .. } => *min == 0 || body.is_nullable(),
+            Self::Not(body) => !body.is_nullable(),
+            Self::Shortest(body) => body.is_nullable(),
+        }
+    }
+
     /// Whether a condition on the text around a match occurs: such an expression cannot be read from the left alone.
     pub fn has_look(&self) -> bool {
         match self {

@@ -279,13 +279,7 @@ impl Pieces {
         (part, machine, state): (usize, &mut Machine, State),
         wanted: ByteSet,
     ) -> (TokenMask, Ends, BaseId) {
-        if self.crossings.len() <= part {
-            self.crossings.resize_with(part + 1, Crossings::default);
-        }
-        let mut mask = TokenMask::new(tokens.vocabulary.len());
-        let mark = machine.mark();
-        walk::allowed(machine, tokens.tables, &mut self.crossings[part], state, &mut mask);
-        machine.forget_since(mark);
+        let mask = self.value_mask(tokens, part, machine, state);
         // A scalar that is all of the value ends without any such character.
         let is_open = state.frame != machine.start().frame || matches!(state.lex, Lex::String { .. });
         let base = if is_open { self.closing(tokens.vocabulary) } else { 0 };
@@ -300,6 +294,18 @@ impl Pieces {
         let ends = walk.ends;
         machine.forget_since(mark);
         (mask, ends, base)
+    }
+
+    /// The tokens that an embedded JSON automaton allows.
+    fn value_mask(&mut self, tokens: Tokens, part: usize, machine: &mut Machine, state: State) -> TokenMask {
+        if self.crossings.len() <= part {
+            self.crossings.resize_with(part + 1, Crossings::default);
+        }
+        let mut mask = TokenMask::new(tokens.vocabulary.len());
+        let mark = machine.mark();
+        walk::allowed(machine, tokens.tables, &mut self.crossings[part], state, &mut mask);
+        machine.forget_since(mark);
+        mask
     }
 
     fn closing(&mut self, vocabulary: &Vocabulary) -> BaseId {
@@ -326,13 +332,7 @@ impl Pieces {
         wanted: ByteSet,
     ) -> Option<(TokenMask, Ends, BaseId)> {
         let (part, machine, state) = chart.laid_text(place)?;
-        if self.crossings.len() <= part {
-            self.crossings.resize_with(part + 1, Crossings::default);
-        }
-        let mut mask = TokenMask::new(tokens.vocabulary.len());
-        let mark = machine.mark();
-        walk::allowed(machine, tokens.tables, &mut self.crossings[part], state, &mut mask);
-        machine.forget_since(mark);
+        let mut mask = self.value_mask(tokens, part, machine, state);
         let base = self.quoted(tokens.vocabulary);
         let quoted = self.bases[base as usize - 1].clone();
         quoted.all_tokens().iter().for_each(|token| mask.remove(*token));

@@ -7,7 +7,6 @@ use rustc_hash::FxHashMap;
 use super::{
     Parsed, Place, hinted, invalid, layout,
     module::Modules,
-    stop::nullable,
     syntax::{Atom, Choice, Definition, Document, Term, Way, is_terminal},
     terminals::{Terminals, lexeme},
     too_large, unsupported,
@@ -191,7 +190,7 @@ impl Maker {
         if regex == Regex::Empty || self.skip(module)?.is_none() {
             return lexeme(place, regex);
         }
-        if !nullable(&regex) {
+        if !regex.is_nullable() {
             let body = lexeme(place, regex)?;
             return self.behind_skip(module, body);
         }
@@ -249,7 +248,7 @@ impl Maker {
             }
             Atom::Name { name, number: None } if is_terminal(name) => {
                 let regex = self.terminals.named(&self.modules, module, place, name)?;
-                if nullable(&regex) && self.skip(module)?.is_some() {
+                if regex.is_nullable() && self.skip(module)?.is_some() {
                     return self.lexeme(module, place, regex);
                 }
                 let key = Key { module, name: name.clone(), number: None, arguments: Rc::new([]) };

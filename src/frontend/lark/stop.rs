@@ -121,7 +121,7 @@ fn shorter(regex: &Regex, c: char) -> Regex {
                     }
                     ways.push(Regex::concat(whole));
                 }
-                if !nullable(part) {
+                if !part.is_nullable() {
                     break;
                 }
             }
@@ -142,18 +142,5 @@ fn shorter(regex: &Regex, c: char) -> Regex {
             let late = Regex::Concat(vec![(**body).clone(), some]);
             Regex::And(vec![shorter(body, c), Regex::Not(Box::new(shorter(&late, c)))])
         }
-    }
-}
-
-/// Whether the empty text matches; conditions on the text around are taken to hold.
-pub fn nullable(regex: &Regex) -> bool {
-    match regex {
-        Regex::Empty | Regex::Look(_) => true,
-        Regex::Class(_) | Regex::Bytes(..) => false,
-        Regex::Concat(parts) | Regex::And(parts) => parts.iter().all(nullable),
-        Regex::Alternation(parts) => parts.iter().any(nullable),
-        Regex::Repeat { body, min, .. } => *min == 0 || nullable(body),
-        Regex::Not(body) => !nullable(body),
-        Regex::Shortest(body) => nullable(body),
     }
 }
