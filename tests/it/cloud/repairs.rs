@@ -110,3 +110,21 @@ async fn answers_that_are_not_json() {
     let body = in_front_of(&upstream, "openai").await.json(CHAT, ask(json!({"response_format": choice}))).await;
     assert_eq!((&body["choices"][0]["message"]["content"], upstream.seen().len()), (&json!("low"), 2));
 }
+
+#[tokio::test]
+async fn tokens_of_a_model_that_is_not_here_cannot_be_counted() {
+    let upstream = Upstream::start(|seen| answer(seen, "a", "stop")).await;
+    let server = in_front_of(&upstream, "openai").await;
+    // The last one hides the word, so it is only found out when it is compiled.
+    let hidden = r#"{"type":"structural_tag","format":{"type":"any_text","max_\u0074okens":3}}"#;
+    for more in [
+        json!({"response_format": {"type": "where", "where": "len(TOKENS(X)) < 5"}}),
+        json!({"response_format": {"type": "grammar", "syntax": "lark", "grammar": "start[max_tokens=3]: /a+/"}}),
+        json!({"structural_tag": hidden}),
+    ] {
+        let error = server.refused(CHAT, ask(more.clone()), 400).await;
+        assert_eq!(error["code"], "unsupported_constraint", "{more}");
+        assert!(error["message"].as_str().unwrap().contains("tokens"), "{error}");
+    }
+    assert!(upstream.seen().is_empty());
+}
