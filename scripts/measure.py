@@ -55,6 +55,12 @@ def repair():
          show=True, env=env)
 
 
+def random_cases():
+    """The engine against its oracles on cases that are new each time, more of them than `make test` takes."""
+    must("Random cases", ["cargo", "test", "--release", "--no-default-features", "--lib", "--", "equals"], 3600, show=True,
+         env={"PROPTEST_CASES": "5000"})
+
+
 def judged(today):
     """All the answers that two validators judge; `make test` has a sample of them."""
     python = test.python()
@@ -84,6 +90,7 @@ def main():
     masks(today)
     scaling()
     repair()
+    random_cases()
 
 
 if __name__ == "__main__":

@@ -49,10 +49,17 @@ def cargo_tests(status, output):
     for passed, failed, ignored in re.findall(r"test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored", output):
         count.add(Count(int(passed), int(failed), int(ignored)))
     skipped = sorted({line.strip() for line in output.splitlines() if "SKIPPED" in line})
-    count.add(Count(skipped=len(skipped), notes=skipped))
+    names = sorted(set(re.findall(r"^test (\S+) \.\.\. FAILED$", output, re.MULTILINE)))
+    count.add(Count(skipped=len(skipped), notes=skipped + [f"FAILED {name}: {reason(name, output)}" for name in names]))
     if status != 0 and count.failed == 0:
         count.failed = 1
     return count
+
+
+def reason(test, output):
+    """The first words of what a Rust test said when it failed."""
+    said = re.search(rf"^thread '{re.escape(test)}'[^\n]* panicked at (\S+)\n([^\n]*)", output, re.MULTILINE)
+    return f"{said[1]} {said[2]}"[:300] if said else "it said nothing"
 
 
 def own_line(status, output):
@@ -61,7 +68,8 @@ def own_line(status, output):
     if not found:
         return Count(failed=1, notes=["no result line"])
     passed, failed, skipped = (int(n or 0) for n in found[-1])
-    return Count(passed, max(failed, int(status != 0)), skipped)
+    notes = [line.strip()[:300] for line in output.splitlines() if re.match(r"\s*FAILED\b", line)]
+    return Count(passed, max(failed, int(status != 0)), skipped, notes)
 
 
 def cargo(title, arguments, limit, read=whole, env=None, **more):
@@ -101,19 +109,21 @@ def docs():
 
 def fast():
     return cargo("House and unit tests", ["test", "--release", "--lib", "--test", "house"], 900, cargo_tests,
-                 env=model_paths())
+                 env=for_rust())
 
 
 def rust():
     arguments = ["test", "--release", "--no-fail-fast", "--", "--show-output"]
-    return cargo("All Rust tests", arguments, 2700, cargo_tests, env=model_paths())
+    return cargo("All Rust tests", arguments, 2700, cargo_tests, env=for_rust())
 
 
-def model_paths():
-    """Where tests find the models that are there; a test whose model is not there says so and skips."""
+def for_rust():
+    """What the Rust tests are told: the same random cases each time (`make measure` draws new ones), and the models.
+
+    A test whose model is not there says so and skips."""
     found = {"ESPALIER_MODEL": "smollm2", "ESPALIER_MODEL_GEMMA": "gemma3"}
     paths = {name: models.FOLDER / models.MODELS[model]["file"] for name, model in found.items()}
-    return {name: str(path) for name, path in paths.items() if path.exists()}
+    return {"PROPTEST_RNG_SEED": "1", **{name: str(path) for name, path in paths.items() if path.exists()}}
 
 
 def fetch():

@@ -13,7 +13,7 @@ mod schemas;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -53,6 +53,12 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// One test at a time: what is counted is counted for all threads, and two that count at once wait for each other.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Time of this thread on a core; the wall's where the system does not tell.
 fn clock() -> Duration {
@@ -174,6 +180,7 @@ fn walk(matcher: &mut Matcher, dice: &mut Dice, steps: usize, taken: &mut Taken)
 
 #[test]
 fn schemas_end_soon_and_small() {
+    let _turn = alone();
     let engine = engine();
     let mut faults = Vec::new();
     let only = std::env::var("ESPALIER_CASE").unwrap_or_default();
@@ -201,6 +208,7 @@ fn schemas_end_soon_and_small() {
 
 #[test]
 fn grammars_end_soon_and_small() {
+    let _turn = alone();
     let engine = engine();
     let mut faults = Vec::new();
     let only = std::env::var("ESPALIER_CASE").unwrap_or_default();
@@ -235,6 +243,7 @@ fn grammars_end_soon_and_small() {
 
 #[test]
 fn instances_end_soon_and_small() {
+    let _turn = alone();
     let engine = engine();
     let mut faults = Vec::new();
     for (name, schema, instance, valid) in instances::all() {
@@ -264,6 +273,7 @@ fn instances_end_soon_and_small() {
 /// After a fault the next answer begins with a new automaton, and running answers stay ended.
 #[test]
 fn the_answer_after_a_fault_begins_anew() {
+    let _turn = alone();
     let engine = engine();
     let mut taken = Taken::default();
     let schema = r#"{"type":"array","uniqueItems":true}"#;
@@ -286,6 +296,7 @@ fn the_answer_after_a_fault_begins_anew() {
 /// What answers find out about a constraint does not add up for ever.
 #[test]
 fn answers_without_end_take_bounded_memory() {
+    let _turn = alone();
     let engine = engine();
     let mut taken = Taken::default();
     let program = compile(&engine, "{}", Policy::LENIENT, &mut taken).unwrap();
