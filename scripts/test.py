@@ -58,7 +58,7 @@ def cargo_tests(status, output):
 
 def reason(test, output):
     """The first words of what a Rust test said when it failed."""
-    said = re.search(rf"^thread '{re.escape(test)}'[^\n]* panicked at (\S+)\n([^\n]*)", output, re.MULTILINE)
+    said = re.search(rf"^thread '{re.escape(test)}'[^\n]* panicked at (\S+)\n\s*([^\n]*)", output, re.MULTILINE)
     return f"{said[1]} {said[2]}"[:300] if said else "it said nothing"
 
 
