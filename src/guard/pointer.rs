@@ -1,11 +1,13 @@
 //! JSON pointers of places in a JSON text, which may break off anywhere.
 
+use std::ops::Range;
+
 use super::json::string_end;
 
 enum Open {
     Array(usize),
-    /// The key whose value is due or being read, as it is written.
-    Object(Option<String>),
+    /// Where the key stands whose value is due or being read.
+    Object(Option<Range<usize>>),
 }
 
 /// The pointer of the value that each offset is in; offsets rise. A place within a key belongs to the object.
@@ -14,7 +16,7 @@ pub fn at(text: &[u8], offsets: &[usize]) -> Vec<String> {
     let mut open: Vec<Open> = Vec::new();
     let mut here = 0;
     // A key was read, and is the current one from the colon on.
-    let mut key: Option<String> = None;
+    let mut key: Option<Range<usize>> = None;
     while pointers.len() < offsets.len() {
         let end = match text.get(here) {
             None => usize::MAX,
@@ -22,13 +24,13 @@ pub fn at(text: &[u8], offsets: &[usize]) -> Vec<String> {
             Some(_) => here + 1,
         };
         while offsets.get(pointers.len()).is_some_and(|offset| *offset < end) {
-            pointers.push(written(&open));
+            pointers.push(written(text, &open));
         }
         match text.get(here) {
             Some(b'{') => open.push(Open::Object(None)),
             Some(b'[') => open.push(Open::Array(0)),
             Some(b'}' | b']') => drop(open.pop()),
-            Some(b'"') => key = serde_json::from_slice(&text[here..end]).ok(),
+            Some(b'"') => key = Some(here..end),
             Some(b':') => {
                 if let Some(Open::Object(current)) = open.last_mut() {
                     *current = key.take();
@@ -46,16 +48,18 @@ pub fn at(text: &[u8], offsets: &[usize]) -> Vec<String> {
     pointers
 }
 
-fn written(open: &[Open]) -> String {
+fn written(text: &[u8], open: &[Open]) -> String {
     let mut pointer = String::new();
     for open in open {
         match open {
             Open::Array(index) => pointer += &format!("/{index}"),
-            Open::Object(Some(key)) => {
-                pointer.push('/');
-                pointer += &key.replace('~', "~0").replace('/', "~1");
+            Open::Object(key) => {
+                let key = key.clone().and_then(|key| serde_json::from_slice::<String>(&text[key]).ok());
+                if let Some(key) = key {
+                    pointer.push('/');
+                    pointer += &key.replace('~', "~0").replace('/', "~1");
+                }
             }
-            Open::Object(None) => {}
         }
     }
     pointer

@@ -96,7 +96,8 @@ enum Written {
     Byte(u8),
     /// The bytes of the text from its parent on.
     Kept,
-    Fixed(&'static str),
+    /// A place in [`Scratch::fixed`].
+    Fixed(u32),
     /// A place in [`Scratch::texts`].
     Text(u32),
 }
@@ -113,7 +114,12 @@ pub struct Scratch<M, S> {
     first: Vec<u32>,
     /// What moves wrote that is neither of the input nor of the model.
     texts: Vec<Arc<[u8]>>,
+    /// What moves wrote that is the model's.
+    fixed: Vec<&'static str>,
     queue: Queue,
+    /// States on the way that keeps every byte, by rising positions, if that way was gone before: they need not be found
+    /// out again. The search forgets them.
+    pub trace: Vec<(u32, S)>,
 }
 
 /// By cost, what is to be looked at: the last that was added comes first.
@@ -164,7 +170,9 @@ impl<M, S> Default for Scratch<M, S> {
             best: FxHashMap::default(),
             first: Vec::new(),
             texts: Vec::new(),
+            fixed: Vec::new(),
             queue: Queue::default(),
+            trace: Vec::new(),
         }
     }
 }
@@ -175,13 +183,19 @@ const MAX_KEPT_NODES: usize = 1 << 15;
 impl<M, S> Scratch<M, S> {
     fn begin(&mut self, costs: usize) {
         if self.nodes.len() > MAX_KEPT_NODES {
-            *self = Self::default();
+            *self = Self { trace: std::mem::take(&mut self.trace), ..Self::default() };
         }
         self.nodes.clear();
         self.best.clear();
         self.first.clear();
         self.texts.clear();
+        self.fixed.clear();
         self.queue.begin(costs);
+        // A node for each place as a rule, and as many again around the first edit.
+        let places = 2 * self.trace.len() + 64;
+        self.nodes.reserve(places);
+        self.queue.entries.reserve(2 * places);
+        self.first.reserve(self.trace.last().map_or(0, |(at, _)| 2 * *at as usize) + 64);
     }
 }
 
@@ -194,10 +208,15 @@ struct Search<'a, R: Recognizer, M: Model> {
     bounds: Bounds,
     goal: Goal,
     steps: usize,
+    /// How much of the trace was passed.
+    traced: usize,
 }
 
 /// Nodes between two looks at the recogniser's limits.
-const LOOK: usize = 256;
+const LOOK: usize = 64;
+
+/// Bytes that are kept with the recogniser's steps for one piece of work.
+const AT_ONCE: usize = 4096;
 
 /// Steps that a question for material counts as: the recogniser searches too.
 const MATERIAL: usize = 250;
@@ -233,7 +252,7 @@ pub fn cheapest_in<R: Recognizer, M: Model>(
     goal: Goal,
 ) -> Result<Way<M::Mode>, Hopeless> {
     scratch.begin(bounds.cost as usize + 1);
-    let mut search = Search { recognizer, model, scratch, least: u32::MAX, bounds, goal, steps: 0 };
+    let mut search = Search { recognizer, model, scratch, least: u32::MAX, bounds, goal, steps: 0, traced: 0 };
     search.push(Node {
         at: origin.at,
         mode: origin.mode,
@@ -245,7 +264,9 @@ pub fn cheapest_in<R: Recognizer, M: Model>(
         dead: false,
         written: Written::Nothing,
     });
-    let found = search.run()?;
+    let found = search.run();
+    search.scratch.trace.clear();
+    let found = found?;
     if let Some(overrun) = search.recognizer.fault() {
         return Err(Hopeless::Overrun(overrun));
     }
@@ -308,9 +329,13 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
     /// Follows the text as it stands for as long as nothing else is to be had for nothing. The way by the queue would come
     /// to the same. False: this node needs that way.
     fn keep_on(&mut self, first: u32) -> bool {
-        let mut index = first;
+        let (mut index, mut begun) = (first, self.steps);
         let Node { mut at, mut mode, mut state, cost, .. } = self.scratch.nodes[index as usize];
         loop {
+            if self.steps - begun >= AT_ONCE {
+                self.recognizer.begin();
+                begun = self.steps;
+            }
             let kept = match index != first && self.model.ends(at, mode) {
                 // Whether it is an end is asked when it is taken from the queue.
                 true => None,
@@ -323,12 +348,12 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
                 return index != first;
             };
             self.steps += 1;
-            let after = self.recognizer.step(state, byte);
+            let after = self.traced(at, state, at + 1).or_else(|| self.recognizer.step(state, byte));
             self.scratch.nodes[index as usize].goes_on = Some(after.is_some());
             self.await_tier(index, (at, mode, cost), 0, after.is_some());
             let Some(next) = after else { return true };
             (at, mode, state) = (at + 1, behind, next);
-            let passed = self.recognizer.read(&mut state, self.model.idle(at, mode));
+            let passed = self.pass(at, mode, &mut state);
             if passed > 0 {
                 self.steps += passed;
                 at += passed as u32;
@@ -338,6 +363,38 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             let Some(next) = self.insert(self.kept_node(index, (at, mode, state), cost)) else { return true };
             index = next;
         }
+    }
+
+    /// Reads along what is idle. Returns how many bytes that are.
+    fn pass(&mut self, at: u32, mode: M::Mode, state: &mut R::State) -> usize {
+        let known = self.trace_at(at, *state).and_then(|here| self.scratch.trace.get(here + 1).copied());
+        if let Some((to, behind)) = known
+            && self.model.kept(at, mode).is_some()
+            && let passed = (to - at) as usize
+            && passed > 1
+        {
+            *state = behind;
+            return passed;
+        }
+        let idle = self.model.idle(at, mode);
+        if idle.is_empty() { 0 } else { self.recognizer.read(state, idle) }
+    }
+
+    /// The state at `to`, where all from `at` on is kept, if the trace passes both.
+    fn traced(&mut self, at: u32, state: R::State, to: u32) -> Option<R::State> {
+        let here = self.trace_at(at, state)?;
+        let (there, behind) = self.scratch.trace.get(here + 1)?;
+        (*there == to).then_some(*behind)
+    }
+
+    /// The place in the trace, if it passes here.
+    fn trace_at(&mut self, at: u32, state: R::State) -> Option<usize> {
+        let trace = &self.scratch.trace;
+        while trace.get(self.traced).is_some_and(|(passed, _)| *passed < at) {
+            self.traced += 1;
+        }
+        let (here, known) = trace.get(self.traced)?;
+        (*here == at && *known == state).then_some(self.traced)
     }
 
     fn kept_node(
@@ -402,7 +459,10 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             return;
         }
         let kept = one.what == What::Keep && matches!(one.emit, Emit::Byte(_));
-        let written = self.written(state, &one);
+        let written = match self.as_it_stands(index, &one) {
+            Some(behind) => Some((Written::Kept, behind, 0)),
+            None => self.written(state, &one),
+        };
         if kept {
             self.scratch.nodes[index as usize].goes_on = Some(written.is_some());
         }
@@ -410,6 +470,19 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         let cost = paid + one.cost + extra;
         let Move { to: at, mode, what, .. } = one;
         self.push(Node { at, mode, state, parent: index, cost, what, goes_on: None, dead: false, written });
+    }
+
+    /// The state behind a move that keeps what stands there, if the trace knows it.
+    fn as_it_stands(&mut self, index: u32, one: &Move<M::Mode>) -> Option<R::State> {
+        let Node { at, state, .. } = self.scratch.nodes[index as usize];
+        let source = (one.what == What::Keep && one.to > at).then(|| self.model.source(at, one.to))?;
+        let same = match &one.emit {
+            Emit::Byte(byte) => source == [*byte],
+            Emit::Fixed(text) => source == text.as_bytes(),
+            Emit::Text(text) => source == &**text,
+            _ => false,
+        };
+        same.then(|| self.traced(at, state, one.to)).flatten()
     }
 
     /// What a move writes, the state after it, and what its material costs.
@@ -420,7 +493,11 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         let text = match &one.emit {
             Emit::Nothing => return Some((Written::Nothing, state, 0)),
             Emit::Byte(byte) => return Some((Written::Byte(*byte), self.recognizer.step(state, *byte)?, 0)),
-            Emit::Fixed(text) => return Some((Written::Fixed(text), self.read(state, text.as_bytes())?, 0)),
+            Emit::Fixed(text) => {
+                let after = self.read(state, text.as_bytes())?;
+                self.scratch.fixed.push(text);
+                return Some((Written::Fixed(self.scratch.fixed.len() as u32 - 1), after, 0));
+            }
             Emit::Text(text) => {
                 self.steps += text.len() / 8;
                 let after = self.read(state, text)?;
@@ -526,7 +603,7 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
                 Written::Nothing => {}
                 Written::Byte(byte) => text.push(byte),
                 Written::Kept => text.extend_from_slice(self.model.source(before.at, node.at)),
-                Written::Fixed(fixed) => text.extend_from_slice(fixed.as_bytes()),
+                Written::Fixed(index) => text.extend_from_slice(self.scratch.fixed[index as usize].as_bytes()),
                 Written::Text(index) => text.extend_from_slice(&self.scratch.texts[index as usize]),
             }
             let cost = node.cost - before.cost;

@@ -6,6 +6,7 @@ mod formats;
 mod grammars;
 mod home;
 mod masks;
+mod reading;
 mod references;
 mod refusals;
 #[cfg(feature = "server")]

@@ -248,9 +248,7 @@ impl Machine {
             }
             Unescaped::Bytes { at, bytes, len } => {
                 key.at = at;
-                for byte in &bytes[..usize::from(len)] {
-                    self.narrow(&object, &mut key, *byte);
-                }
+                self.narrow_by(&object, &mut key, &bytes[..usize::from(len)]);
                 if key.free == Free::No && !self.any_available(&object, key.low, key.high) {
                     return None;
                 }
@@ -259,17 +257,19 @@ impl Machine {
         Some(State { frame, lex: Lex::Key(key) })
     }
 
-    /// One more byte of a key's text.
-    fn narrow(&mut self, object: &ObjectFrame, key: &mut Key, byte: u8) {
+    /// More bytes of a key's text.
+    pub(super) fn narrow_by(&mut self, object: &ObjectFrame, key: &mut Key, bytes: &[u8]) {
         let known = &self.tables.shapes[object.object.shape as usize].known;
-        let range = &known[key.low as usize..key.high as usize];
-        let at = key.len as usize;
-        let below = range.partition_point(|known| known.key.get(at).is_none_or(|other| *other < byte));
-        let upto = range.partition_point(|known| known.key.get(at).is_none_or(|other| *other <= byte));
-        (key.low, key.high) = (key.low + below as u32, key.low + upto as u32);
-        key.len = key.len.saturating_add(1);
+        for byte in bytes {
+            let range = &known[key.low as usize..key.high as usize];
+            let at = key.len as usize;
+            let below = range.partition_point(|known| known.key.get(at).is_none_or(|other| other < byte));
+            let upto = below + range[below..].partition_point(|known| known.key.get(at) == Some(byte));
+            (key.low, key.high) = (key.low + below as u32, key.low + upto as u32);
+            key.len = key.len.saturating_add(1);
+        }
         if let Free::Any { text } | Free::Of { text, .. } = &mut key.free {
-            *text = self.frames.texts.push(*text, byte);
+            *text = bytes.iter().fold(*text, |text, byte| self.frames.texts.push(text, *byte));
         }
     }
 
@@ -285,7 +285,7 @@ impl Machine {
         })
     }
 
-    fn close_key(&mut self, frame: FrameId, object: &ObjectFrame, key: Key, quote: u8) -> Option<State> {
+    pub(super) fn close_key(&mut self, frame: FrameId, object: &ObjectFrame, key: Key, quote: u8) -> Option<State> {
         let known = &self.tables.shapes[object.object.shape as usize].known;
         let exact = key.low < key.high && known[key.low as usize].key.len() == key.len as usize;
         let (class, text) = if exact {
@@ -376,7 +376,7 @@ impl Machine {
             let at = rest.iter().try_fold(body.at, |at, byte| dfa.step(at, *byte));
             key.free = at.map_or(Free::No, |at| Free::Of { text, language, body: BodyState { sub: 0, at } });
         }
-        rest.iter().for_each(|byte| self.narrow(&object, &mut key, *byte));
+        self.narrow_by(&object, &mut key, rest);
         self.close_key(frame, &object, key, b'"')
     }
 }

@@ -34,6 +34,7 @@ mod lower;
 mod machine;
 mod object;
 mod recognise;
+mod runs;
 mod spec;
 mod tables;
 mod values;

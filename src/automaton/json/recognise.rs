@@ -4,13 +4,7 @@ use super::{
     frame::Mark,
     machine::{Lex, Machine, State},
 };
-use crate::{
-    automaton::{
-        Recognizer,
-        lexical::unescape::{self, Spelling, Unescaped},
-    },
-    budget::Overrun,
-};
+use crate::{automaton::Recognizer, budget::Overrun};
 
 /// What one machine finds out about ways home depends on what texts cost, so there is one measure for all who drive it
 /// through the trait: null and empty containers first, since they claim nothing; then few bytes.
@@ -20,24 +14,6 @@ fn cost(text: &[u8]) -> u32 {
     let strings = text.iter().filter(|byte| **byte == b'"').count() / 2;
     let containers = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
     (invented * 64 + strings * 32 + containers * 8 + text.len()) as u32
-}
-
-impl Machine {
-    /// Reads along within a string that may be any, whose value nobody looks at.
-    fn read_any_text(&self, state: &mut State, text: &[u8]) -> usize {
-        let Lex::String { language, body, text: None } = &mut state.lex else { return 0 };
-        if self.style.spelling != Spelling::Any || !self.tables.languages[*language as usize].is_plain() {
-            return 0;
-        }
-        let mut at = 0;
-        while let Some(byte) = text.get(at)
-            && let Unescaped::Inside(sub) | Unescaped::Bytes { at: sub, .. } = unescape::step(body.sub, *byte)
-        {
-            body.sub = sub;
-            at += 1;
-        }
-        at
-    }
 }
 
 impl Recognizer for Machine {
@@ -55,7 +31,7 @@ impl Recognizer for Machine {
     fn read(&mut self, state: &mut State, text: &[u8]) -> usize {
         let mut at = 0;
         while at < text.len() {
-            at += self.read_any_text(state, &text[at..]);
+            at += self.read_run(state, &text[at..]);
             let Some(byte) = text.get(at) else { break };
             match Machine::step(self, *state, *byte) {
                 Some(next) => *state = next,

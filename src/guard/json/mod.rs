@@ -39,6 +39,12 @@ pub enum Quote {
     CurlySingle,
 }
 
+/// Bytes that are read with the steps of one piece of work.
+const AT_ONCE: u32 = 4096;
+
+/// Places that are noted at most when a text is read as it stands; a search finds out about later ones itself.
+const MAX_TRACE: usize = 1 << 15;
+
 /// What is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -79,6 +85,43 @@ impl Reading {
         Self { input: Input::new(text), whole: true, margin: 0 }
     }
 
+    /// Reads the text as it stands, as far as the recogniser takes it, and notes the states of the places that a search
+    /// would pass. Returns the state at its end; none: it does not take all of it.
+    pub fn follow<R: Recognizer>(&self, recognizer: &mut R, trace: &mut Vec<(u32, R::State)>) -> Option<R::State> {
+        let (mut at, mut mode, mut state) = (0, Mode::Between, recognizer.start());
+        let mut begun = 0;
+        trace.clear();
+        trace.reserve((self.input.length() as usize / 2 + 8).min(MAX_TRACE));
+        trace.push((at, state));
+        while let Some(byte) = self.input.get(at) {
+            if at - begun >= AT_ONCE {
+                recognizer.begin();
+                begun = at;
+            }
+            let rest = self.input.rest(at);
+            let length = match mode {
+                Mode::Quoted(_) if byte == b'\\' => quoted::known_escape(rest).unwrap_or(1),
+                _ => 1,
+            };
+            mode = match (byte, mode) {
+                (b'"', Mode::Between) => Mode::Quoted(Quote::Double),
+                (b'"', _) => Mode::Between,
+                _ => mode,
+            };
+            for part in [&rest[..length], self.idle(at + length as u32, mode)] {
+                let read = recognizer.read(&mut state, part);
+                at += read as u32;
+                if read < part.len() {
+                    return None;
+                }
+                if read > 0 && trace.len() < MAX_TRACE {
+                    trace.push((at, state));
+                }
+            }
+        }
+        Some(state)
+    }
+
     /// A text that goes on. The last `margin` bytes may be left unread: what they are depends on what follows.
     pub fn of_beginning(text: &[u8], margin: usize) -> Self {
         Self { input: Input::new(text), whole: false, margin: margin as u32 }
@@ -107,7 +150,8 @@ impl Model for Reading {
     fn kept(&self, at: u32, mode: Mode) -> Option<(u8, Mode)> {
         let byte = self.input.get(at)?;
         match mode {
-            Mode::Quoted(Quote::Double) => (byte >= 0x20 && !matches!(byte, b'"' | b'\\')).then_some((byte, mode)),
+            Mode::Quoted(Quote::Double) if byte == b'"' => Some((byte, Mode::Between)),
+            Mode::Quoted(Quote::Double) => (byte >= 0x20 && byte != b'\\').then_some((byte, mode)),
             Mode::Between if byte == b'"' => Some((byte, Mode::Quoted(Quote::Double))),
             Mode::Between => Some((byte, mode)),
             _ => None,
@@ -117,7 +161,7 @@ impl Model for Reading {
     fn idle(&self, at: u32, mode: Mode) -> &[u8] {
         let rest = self.input.rest(at);
         let length = match mode {
-            Mode::Quoted(Quote::Double) => (0..rest.len()).find(|here| !quoted::is_plain(&rest[*here..])),
+            Mode::Quoted(Quote::Double) => Some(quoted::plain_length(rest)),
             Mode::Between if !self.after_value(at) => rest.iter().position(|byte| !is_blank(*byte)),
             _ => Some(0),
         };

@@ -33,15 +33,59 @@ pub fn is_ordinary(byte: u8) -> bool {
     marks || byte.is_ascii_alphanumeric() || (byte >= 0x80 && !matches!(byte, 0xe2 | 0xc2))
 }
 
+/// What the rules look at inside a string in JSON's quotes where the string's value may have the byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Nothing,
+    /// What follows the blank.
+    Behind,
+    Here,
+}
+
+static LOOKS: [Look; 256] = {
+    let mut looks = [Look::Nothing; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        looks[byte] = match byte as u8 {
+            b'"' | b'\\' | b',' | b':' | b'}' | b']' | b'+' | b'`' | 0..0x20 => Look::Here,
+            b' ' => Look::Behind,
+            _ => Look::Nothing,
+        };
+        byte += 1;
+    }
+    looks
+};
+
 /// The text, inside a string in JSON's quotes, begins with a byte that no rule looks at where the string's value may have
 /// it.
 pub fn is_plain(text: &[u8]) -> bool {
     match text {
-        [b'"' | b'\\' | b',' | b':' | b'}' | b']' | b'+' | b'`' | 0..0x20, ..] | [] | [b' '] => false,
-        [b' ', next, ..] => {
-            !matches!(next, b',' | b':' | b'}' | b']' | b'+' | b'`' | b'/' | b'#' | b' ' | b'\t' | b'\r' | b'\n')
+        [] => false,
+        [byte, ..] => match LOOKS[usize::from(*byte)] {
+            Look::Nothing => true,
+            Look::Behind => plain_length(&text[..text.len().min(2)]) > 0,
+            Look::Here => false,
+        },
+    }
+}
+
+/// How many bytes of a text are so.
+pub fn plain_length(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let run = text[at..].iter().position(|byte| LOOKS[usize::from(*byte)] != Look::Nothing);
+        at = run.map_or(text.len(), |run| at + run);
+        match text[at..] {
+            [b' ', next, ..]
+                if !matches!(
+                    next,
+                    b',' | b':' | b'}' | b']' | b'+' | b'`' | b'/' | b'#' | b' ' | b'\t' | b'\r' | b'\n'
+                ) =>
+            {
+                at += 1
+            }
+            _ => return at,
         }
-        _ => true,
     }
 }
 
