@@ -14,6 +14,7 @@ pub mod lark;
 #[cfg(test)]
 mod membership;
 pub mod regex;
+mod regular;
 mod spelled;
 pub mod structural_tag;
 pub mod tools;

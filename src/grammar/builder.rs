@@ -54,6 +54,11 @@ impl Builder {
         self.rules[id.0 as usize].1 = Some(body);
     }
 
+    /// The rules that have a body.
+    pub fn bodies(&self) -> impl Iterator<Item = (RuleId, &Expr)> {
+        self.rules.iter().enumerate().filter_map(|(id, rule)| Some((RuleId(id as u32), rule.1.as_ref()?)))
+    }
+
     /// Takes in the rules of another grammar, which no name finds here; its first one.
     pub fn include(&mut self, other: &Grammar) -> RuleId {
         let base = self.rules.len() as u32;

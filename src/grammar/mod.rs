@@ -62,13 +62,16 @@ pub enum Tokens {
     Cut(u32),
     /// From the first to the second number. For the whole answer only.
     Within(u32, Option<u32>),
+    /// Exactly so many, at least one, the last of which ends where the text does. For a part whose texts are not empty, and
+    /// beside others like it, so that all of them together have every text.
+    First(u32),
 }
 
 impl Tokens {
     /// Numbers of tokens from this one on are alike.
     pub fn last(self) -> u32 {
         match self {
-            Self::Cut(most) => most,
+            Self::Cut(most) | Self::First(most) => most,
             Self::Within(_, Some(most)) => most.saturating_add(1),
             Self::Within(least, None) => least,
         }

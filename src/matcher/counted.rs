@@ -205,6 +205,52 @@ fn answers_have_so_many_tokens() {
     }
 }
 
+/// A phrase counts where everything else that is demanded holds: behind so many tokens, the one that it ends in included.
+#[test]
+fn phrases_count_behind_so_many_tokens() {
+    // The way home may begin with the first of all bytes.
+    let all: [&[u8]; 10] = [b"x", b"y", b"a", b"b", b"ab", b"xa", b"by", b"\0", b"\xC3", b"\xA9"];
+    let engine = vocabulary(&all);
+    let ends = |text: &str, phrases: &[&str]| phrases.iter().any(|phrase| text.ends_with(phrase));
+    for (clause, least, most, at, before) in [
+        ("len(TOKENS(X)) > 1 and STOPS_AT(X, 'ab')", 2, 9, &["ab"][..], &[][..]),
+        ("STOPS_AT(X, 'aby') and 3 == len(TOKENS(X)) and STOPS_AT(X, 'ax')", 3, 3, &["aby", "ax"], &[]),
+        ("len(TOKENS(X)) > 2 and STOPS_AT(X, 'bb') and STOPS_BEFORE(X, 'ba')", 3, 9, &["bb"], &["ba"]),
+        ("len(TOKENS(X)) > 0 and STOPS_AT(X, '\u{e9}a')", 1, 9, &["\u{e9}a"], &[]),
+    ] {
+        let program = compiled(&engine, Notation::Where, clause);
+        let is_wanted = |tokens: &Vec<TokenId>| {
+            let pieces: Vec<&[u8]> = tokens.iter().map(|token| all[*token as usize]).collect();
+            let bytes = pieces.concat();
+            let Ok(text) = std::str::from_utf8(&bytes) else { return false };
+            if tokens.len() < least || tokens.len() > most || !text.is_char_boundary(pieces[..least - 1].concat().len())
+            {
+                return false;
+            }
+            let begun = |end: usize| (0..pieces.len()).filter(|at| pieces[..*at].concat().len() < end).count();
+            let enough = |end: usize| begun(end) >= least;
+            let stops = |end: usize| text.is_char_boundary(end) && enough(end) && ends(&text[..end], at);
+            let passes = |end: usize| {
+                let behind = |phrase: &&&str| text.is_char_boundary(end) && text[end..].starts_with(**phrase);
+                enough(end) && before.iter().any(|phrase| behind(&phrase))
+            };
+            (1..text.len()).all(|end| !stops(end) && !passes(end)) && (stops(text.len()) || !before.is_empty())
+        };
+        let mut taken = Vec::new();
+        let note = &mut |tokens: &[TokenId], ends: bool| {
+            if ends {
+                taken.push(tokens.to_vec());
+            }
+        };
+        walk(&mut program.matcher(), 4, &mut Vec::new(), note);
+        taken.sort();
+        let mut wanted: Vec<_> = (0..=4).flat_map(|length| sequences(all.len(), length)).filter(is_wanted).collect();
+        wanted.sort();
+        assert_eq!(taken, wanted, "{clause}");
+        assert!(!wanted.is_empty());
+    }
+}
+
 #[test]
 fn cut_answers_are_brought_to_their_end() {
     let engine = vocabulary(&PIECES);

@@ -8,6 +8,7 @@
 mod archive;
 mod engines;
 mod grammars;
+mod lmql;
 mod maskbench;
 mod ratchet;
 mod suite;

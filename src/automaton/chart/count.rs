@@ -2,7 +2,8 @@
 //! everything else that is still to come; where a token ends, all returns are counted on.
 //!
 //! A rule that may be cut ends where its last token does: then reading goes on where the rule returns to. That is never
-//! within a character: each byte that a character lacks may take a token, and as many must be left.
+//! within a character: each byte that a character lacks may take a token, and as many must be left. One that has exactly
+//! so many tokens ends there as well, if what is read in it may end, and nowhere else.
 
 use rustc_hash::FxHashMap;
 
@@ -25,8 +26,8 @@ struct Changed {
 /// How returns change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
-    /// A token ends, and the character that it ends in lacks so many bytes.
-    Token { lacking: u32 },
+    /// A token ends, and the character that it ends in lacks so many bytes; whether what is read may end there.
+    Token { lacking: u32, through: bool },
     /// Nobody counts: every rule that may be cut may be cut here, and later.
     Loosen,
 }
@@ -66,7 +67,7 @@ impl Chart {
         let expanded = self.expanded(state);
         let (mut some, mut all) = (false, true);
         for (_, back) in expanded.ready.iter() {
-            let changed = self.change(*back, Change::Token { lacking: 0 });
+            let changed = self.change(*back, Change::Token { lacking: 0, through: true });
             let goes_on = changed.back.is_some() || !changed.cut.is_empty();
             some |= goes_on;
             all &= goes_on;
@@ -91,7 +92,7 @@ impl Chart {
         for &(place, back) in kernel.iter() {
             let change = match loosen {
                 true => Change::Loosen,
-                false => Change::Token { lacking: self.lacking(place, back) },
+                false => Change::Token { lacking: self.lacking(place, back), through: self.is_through(place) },
             };
             let changed = self.change(back, change);
             if let Some(back) = changed.back {
@@ -218,12 +219,20 @@ impl Returns {
                         // It may be cut later as well.
                         Some(self.counted(tokens, 0, back))
                     }
-                    (Some(back), Change::Loosen, Tokens::Within(..)) => Some(back),
-                    (Some(back), Change::Token { lacking: 0 }, Tokens::Cut(most)) if count >= most => {
+                    (Some(back), Change::Loosen, Tokens::Within(..) | Tokens::First(_)) => Some(back),
+                    (Some(back), Change::Token { lacking: 0, .. }, Tokens::Cut(most)) if count >= most => {
                         cut.extend_from_slice(&self.places(back, within));
                         None
                     }
-                    (Some(_), Change::Token { lacking }, Tokens::Cut(most)) if count.saturating_add(lacking) > most => {
+                    (Some(back), Change::Token { through, .. }, Tokens::First(least)) if count >= least => {
+                        if through {
+                            cut.extend_from_slice(&self.places(back, within));
+                        }
+                        None
+                    }
+                    (Some(_), Change::Token { lacking, .. }, Tokens::Cut(most))
+                        if count.saturating_add(lacking) > most =>
+                    {
                         None
                     }
                     (Some(_), Change::Token { .. }, Tokens::Within(_, Some(most))) if count > most => None,

@@ -297,6 +297,8 @@ impl Returns {
             {
                 Arc::from([])
             }
+            // It ends with a token, and not before.
+            Return::Counted { tokens: Tokens::First(_), .. } => Arc::from([]),
             Return::Counted { back, .. } => self.places(back, within),
             Return::Union(parts) => {
                 let mut all = Vec::new();

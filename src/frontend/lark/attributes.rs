@@ -43,8 +43,13 @@ pub fn read(parser: &mut Parser) -> Parsed<Attributes> {
                 parser.expect("=")?;
                 attributes.max_tokens = Some(integer(parser, u64::from(u32::MAX))? as u32);
             }
+            "max_chars" => {
+                parser.expect("=")?;
+                attributes.max_chars = Some(integer(parser, i32::MAX as u64)? as u32);
+            }
             other => {
-                let hint = "attributes are lazy, stop, suffix, max_tokens, capture, stop_capture and temperature";
+                let hint =
+                    "attributes are lazy, stop, suffix, max_tokens, max_chars, capture, stop_capture and temperature";
                 return Err(hinted(invalid(place, format!("there is no attribute \"{other}\"")), hint));
             }
         }

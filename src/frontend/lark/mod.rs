@@ -18,14 +18,23 @@
 //! A rule with `max_tokens` ends where so many of the model's tokens have come, wherever it is, if it has not ended before;
 //! a token that lies in it only in part counts.
 //!
-//! Refused by name: `%declare`, imports from files, references to other grammars (`@name`), which there are none of.
+//! With `max_chars`, one of XGrammar's attributes, it ends where so many characters have come; that is for rules that are
+//! regular.
+//!
+//! Where a lazy lexeme may stand, nothing else goes on past its end (`lazy`): so free text up to a trigger, and what must
+//! follow that, is written as llguidance writes it.
+//!
+//! A text that begins with `{` is llguidance's list of grammars, the first of which may refer to the others as `@name`.
+//!
+//! Refused by name: `%declare`, imports from files, references to grammars that there are none of.
 //!
 //! | file | what |
 //! |---|---|
 //! | `scan`, `parse`, `attributes`, `special` | the notation |
 //! | `syntax`, `parametric` | the tree |
+//! | `list` | several grammars |
 //! | `module` | which name means what: imports, overrides, nested grammars |
-//! | `rules`, `terminals`, `edges`, `substring`, `stop`, `layout` | from the tree to the grammar |
+//! | `rules`, `terminals`, `edges`, `substring`, `stop`, `lazy`, `layout` | from the tree to the grammar |
 //! | `library/` | terminals to import |
 //!
 //! Sources: llguidance's `docs/syntax.md` and `docs/parametric.md`, Lark's reference of its grammar.
@@ -33,6 +42,8 @@
 mod attributes;
 mod edges;
 mod layout;
+mod lazy;
+mod list;
 mod module;
 mod parametric;
 mod parse;
@@ -43,6 +54,8 @@ mod stop;
 mod substring;
 mod syntax;
 mod terminals;
+
+use rustc_hash::FxHashMap;
 
 use super::{Diagnostic, DiagnosticKind};
 use crate::grammar::Grammar;
@@ -62,8 +75,11 @@ type Parsed<T> = Result<T, Diagnostic>;
 /// # Errors
 /// It is malformed, a name is missing or there twice, or it asks for what cannot be held to; with line and column.
 pub fn read(source: &str, start: &str) -> Result<Grammar, Diagnostic> {
+    if source.trim_start().starts_with('{') {
+        return list::read(source, start);
+    }
     let document = parse::parse(source)?;
-    rules::grammar(&document, start)
+    rules::grammar(&document, start, FxHashMap::default())
 }
 
 fn refusal(kind: DiagnosticKind, place: Place, message: String) -> Diagnostic {

@@ -5,13 +5,17 @@ use std::{collections::HashMap, rc::Rc};
 use rustc_hash::FxHashMap;
 
 use super::{
-    Parsed, Place, hinted, invalid, layout,
+    Parsed, Place, hinted, invalid, layout, lazy,
+    list::Listed,
     module::Modules,
     syntax::{Atom, Choice, Definition, Document, Term, Way, is_terminal},
     terminals::{Terminals, lexeme},
     too_large, unsupported,
 };
-use crate::grammar::{Builder, CharSet, Expr, Grammar, Look, Regex, RuleId};
+use crate::{
+    frontend::regular::{self, Regular},
+    grammar::{Builder, CharSet, Expr, Grammar, Look, Regex, RuleId},
+};
 
 /// Rules out of templates and of rules with a number.
 const MAX_INSTANCES: usize = 20_000;
@@ -20,8 +24,9 @@ const MAX_ARGUMENT: usize = 1_000;
 /// Names that a message lists.
 const NAMED: usize = 8;
 
-pub fn grammar(document: &Document, start: &str) -> Parsed<Grammar> {
-    let mut maker = Maker::default();
+/// The grammar of a document; `listed` are others that it may refer to.
+pub fn grammar(document: &Document, start: &str, listed: FxHashMap<Box<str>, Listed>) -> Parsed<Grammar> {
+    let mut maker = Maker { listed, ..Maker::default() };
     let module = maker.modules.add(document)?;
     let Some((_, definition)) = maker.modules.find(module, start) else {
         let names = maker.names(document);
@@ -33,7 +38,8 @@ pub fn grammar(document: &Document, start: &str) -> Parsed<Grammar> {
     }
     let first = maker.start(module, definition.place, start)?;
     maker.work()?;
-    Ok(maker.builder.finish(first))
+    maker.shorten()?;
+    lazy::committed(maker.builder.finish(first))
 }
 
 /// A rule, and what it is called with.
@@ -57,6 +63,11 @@ struct Maker {
     /// What is ignored, by module.
     skips: FxHashMap<usize, Option<RuleId>>,
     nested: HashMap<*const Document, usize>,
+    /// Grammars to refer to, and those that were.
+    listed: FxHashMap<Box<str>, Listed>,
+    referred: FxHashMap<Box<str>, usize>,
+    /// Rules of more than terminals, of which no more than so many characters are read.
+    short: Vec<(RuleId, Place, u32)>,
 }
 
 /// Where a body stands.
@@ -89,15 +100,22 @@ impl Maker {
                 let regex = self.terminals.named(&self.modules, key.module, definition.place, &key.name)?;
                 lexeme(definition.place, regex)?
             } else {
-                self.rule_body(home, &definition, &key)?
+                self.rule_body(home, &definition, &key, rule)?
             };
             self.builder.define(rule, body);
         }
         Ok(())
     }
 
-    fn rule_body(&mut self, home: usize, definition: &Rc<Definition>, key: &Key) -> Parsed<Expr> {
-        let body = self.whole_body(home, definition, key)?;
+    fn rule_body(&mut self, home: usize, definition: &Rc<Definition>, key: &Key, rule: RuleId) -> Parsed<Expr> {
+        let body = match definition.attributes.max_chars {
+            Some(most) if definition.is_of_terminals() => self.short_body(home, definition, most)?,
+            Some(most) => {
+                self.short.push((rule, definition.place, most));
+                self.whole_body(home, definition, key)?
+            }
+            None => self.whole_body(home, definition, key)?,
+        };
         match definition.attributes.max_tokens {
             None => Ok(body),
             Some(_) if definition.takes_number => {
@@ -105,6 +123,33 @@ impl Maker {
             }
             Some(most) => Ok(body.cut_at(most)),
         }
+    }
+
+    /// The texts of a rule of terminals, cut where so many characters have come.
+    fn short_body(&mut self, home: usize, definition: &Definition, most: u32) -> Parsed<Expr> {
+        let regex = self.terminals.lexical(&self.modules, home, &definition.attributes, &definition.body)?;
+        let cut = regular::cut(regex, most).ok_or_else(|| uncuttable(definition.place))?;
+        self.lexeme(home, definition.place, cut)
+    }
+
+    /// Cuts the rules that are of more than terminals.
+    fn shorten(&mut self) -> Parsed<()> {
+        if self.short.is_empty() {
+            return Ok(());
+        }
+        let limits: FxHashMap<RuleId, u32> = self.short.iter().map(|(rule, _, most)| (*rule, *most)).collect();
+        let rule = |(id, body)| {
+            (id, regular::Rule { body, lazy: false, max_chars: limits.get(&id).copied(), counts_tokens: false })
+        };
+        let mut regular = Regular::new(self.builder.bodies().map(rule).collect());
+        let mut cut = Vec::with_capacity(self.short.len());
+        for (rule, place, _) in &self.short {
+            cut.push((*rule, regular.texts(*rule).ok_or_else(|| uncuttable(*place))?));
+        }
+        for (rule, regex) in cut {
+            self.builder.define(rule, Expr::Lexeme(regex));
+        }
+        Ok(())
     }
 
     /// The texts of a rule, however many tokens they have.
@@ -262,10 +307,7 @@ impl Maker {
             }
             Atom::Call { name, arguments } => self.call(around, place, name, arguments),
             Atom::Token(class) => self.behind_skip(module, Expr::Token(class.clone())),
-            Atom::Grammar(name) => {
-                let refusal = unsupported(place, format!("there is no grammar \"@{name}\" to refer to"));
-                Err(hinted(refusal, "put it in its place with %lark { } or %json { }"))
-            }
+            Atom::Grammar(name) => self.listed(module, place, name),
             Atom::Json(schema) => self.behind_skip(module, Expr::Json(layout::json(place, schema)?)),
             Atom::Chunks(chunks) => self.chunks(module, chunks),
             Atom::Nested(document) => {
@@ -290,6 +332,37 @@ impl Maker {
                 self.lexeme(module, place, regex)
             }
         }
+    }
+
+    /// Another grammar of the list.
+    fn listed(&mut self, module: usize, place: Place, name: &str) -> Parsed<Expr> {
+        let within = |refusal: super::Diagnostic| {
+            let message = format!("in the grammar \"@{name}\": {}", refusal.message);
+            super::Diagnostic { message, ..refusal }
+        };
+        let document = match self.listed.get(name) {
+            None => {
+                let refusal = invalid(place, format!("there is no grammar \"@{name}\" to refer to"));
+                return Err(hinted(refusal, "put it in its place with %lark { } or %json { }"));
+            }
+            Some(Listed::Json(schema)) => {
+                let json = layout::json(place, schema).map_err(within)?;
+                return self.behind_skip(module, Expr::Json(json));
+            }
+            Some(Listed::Lark(document)) => document.clone(),
+        };
+        let number = match self.referred.get(name) {
+            Some(number) => *number,
+            None => {
+                let number = self.modules.add(&document).map_err(within)?;
+                self.referred.insert(name.into(), number);
+                number
+            }
+        };
+        if self.modules.find(number, super::START).is_none() {
+            return Err(invalid(place, format!("the grammar \"@{name}\" has no rule \"start\"")));
+        }
+        Ok(Expr::Rule(self.start(number, place, super::START)?))
     }
 
     /// The number that a rule is called with.
@@ -358,6 +431,11 @@ impl Maker {
         let some = self.behind_skip(module, Expr::Alt(ways))?;
         Ok(Expr::Alt(vec![Expr::Empty, some]))
     }
+}
+
+fn uncuttable(place: Place) -> super::Diagnostic {
+    let refusal = unsupported(place, "max_chars cannot be held to: the rule is no regular expression that can be cut");
+    hinted(refusal, "it is for rules of terminals, without \"&\", \"~\" and conditions on the text around")
 }
 
 /// An argument, with what its names stand for where the call is.

@@ -46,12 +46,29 @@ pub struct Attributes {
     pub suffix: Option<(Place, Atom)>,
     /// The rule is cut where so many of the model's tokens have come.
     pub max_tokens: Option<u32>,
+    /// It is cut where so many characters have come.
+    pub max_chars: Option<u32>,
 }
 
 impl Attributes {
     /// The rule is one lexeme.
     pub fn is_lexical(&self) -> bool {
         self.lazy || self.stop.is_some() || self.suffix.is_some()
+    }
+}
+
+impl Definition {
+    /// No rule, token or schema stands in it, and no name of an argument.
+    pub fn is_of_terminals(&self) -> bool {
+        let mut all = self.parameters.is_empty() && !self.takes_number;
+        self.body.atoms(&mut |term| {
+            all &= match &term.atom {
+                Atom::Name { name, number } => number.is_none() && is_terminal(name),
+                Atom::Call { .. } | Atom::Token(_) | Atom::Grammar(_) | Atom::Json(_) | Atom::Nested(_) => false,
+                _ => true,
+            }
+        });
+        all
     }
 }
 

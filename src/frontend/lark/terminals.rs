@@ -126,7 +126,7 @@ impl Terminals {
         }
     }
 
-    /// A rule that is one lexeme: lazy, or with a stop or suffix.
+    /// A rule that is one lexeme: lazy, with a stop or suffix, or as it is.
     pub fn lexical(
         &mut self,
         modules: &Modules,
@@ -140,7 +140,9 @@ impl Terminals {
             let suffix = self.atom(modules, module, *place, suffix)?;
             return shortest(Regex::Concat(vec![regex, suffix]));
         }
-        let Some((place, atom)) = &attributes.stop else { return shortest(regex) };
+        let Some((place, atom)) = &attributes.stop else {
+            return if attributes.lazy { shortest(regex) } else { Ok(regex) };
+        };
         let stop = self.atom(modules, module, *place, atom)?;
         // The end of the answer is the stop.
         if stop == Regex::Empty {

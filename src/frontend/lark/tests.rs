@@ -215,3 +215,74 @@ fn words_do_not_run_together() {
     check("start: /\\b[a-z]+\\b/+", &["ab"], &[""]);
     check("start: /a(?!bc)/ \"b\"", &["ab"], &["a"]);
 }
+
+#[test]
+fn free_text_ends_where_a_lazy_lexeme_does() {
+    // As llguidance's documentation has it.
+    let calls = r#"
+        start: ( f_foo | f_bar )* f_end
+        f_end: TEXT
+        TEXT: /(.|\n)*/
+        f_foo_hd[lazy]: TEXT "<function"
+        f_foo: f_foo_hd "=foo>" %json {"type":"integer"} "</function>"
+        f_bar_hd[lazy]: TEXT "<function"
+        f_bar: f_bar_hd "=bar>" /[0-9]+/ "</function>"
+    "#;
+    check(
+        calls,
+        &[
+            "",
+            "free <functio n",
+            "a<function=foo>-1</function>b",
+            "<function=bar>1</function><function=foo>2</function>",
+        ],
+        &["<function", "a<function=baz>", "<function=bar>x</function>", "<function=foo>-1</function>b<function"],
+    );
+    // Another lazy lexeme that ends first, in its own text or as a part of another.
+    let two = "start: (a | b)\na[lazy]: TEXT \"<a>\"\nb: h \"!\"\nh[lazy]: TEXT \"<b>\"\nTEXT: /.*/";
+    check(two, &["x<a>", "x<b>!"], &["x<b>", "x<a><b>!", "x<b><a>", "x<b>"]);
+    // A part that may be left out: behind it, text may have its mark.
+    let optional = "start: think? answer\nthink[suffix=\"</t>\"]: TEXT\nanswer: TEXT\nTEXT: /[^!]*/";
+    check(optional, &["", "a", "a</t>b", "a</t>b</t>c"], &["!"]);
+    let repeated = "start: think~1..2 answer\nthink[suffix=\"|\"]: TEXT\nanswer: TEXT \"!\"\nTEXT: /[^!]*/";
+    check(repeated, &["|!", "a|b|c!"], &["a!", "!"]);
+    // What does not begin in the same place is not touched.
+    check("start: a TEXT\na[lazy]: /x+|y/\nTEXT: /.*/", &["x", "xy", "yxx"], &["", "ax"]);
+    // In recursion, and with what is ignored.
+    let list = "start: item (\",\" item)* \".\"\nitem: WORD | h NUMBER\nh[lazy]: WORD \":\"\nWORD: /[a-z:]+/\nNUMBER: /[0-9]+/\n%ignore \" \"";
+    check(list, &["ab.", "a:1.", "a: 1 ,b,c:2."], &["a:.", "a:b.", "a:b:1."]);
+}
+
+#[test]
+fn characters_are_counted() {
+    let short = "start: think \">\"\nthink[max_chars=2]: TEXT\nTEXT: /(\\n|.)*/";
+    check(short, &[">", "a>", "中文>", ">>>"], &["中文a>", "abc>"]);
+    check("start: v \"!\"\nv[max_chars=2, suffix=\">\"]: /[a-z]*/", &["a>!", ">!", "ab!"], &["ab>!", "a!", "!"]);
+    check("start: o \">\"\no[max_chars=3]: \"x\" i\ni[max_chars=5]: /[a-z]*/", &["x>", "xab>"], &["xabc>", ">"]);
+    check("start: \"<\" v \">\"\nv[max_chars=2]: /[a-z]*/\n%ignore \" \"", &["< ab>", "<>"], &["<abc>", "<a b>"]);
+    assert_eq!(refused("start: v\nv[max_chars=2]: A\nA: /a*/ & ~/aa/", (2, 1)).kind, DiagnosticKind::Unsupported);
+    assert_eq!(refused("start: v\nv[max_chars=2]: \"(\" v \")\" | \"x\"", (2, 1)).kind, DiagnosticKind::Unsupported);
+    refused("start[max_chars=-1]: \"a\"", (1, 17));
+}
+
+#[test]
+fn several_grammars() {
+    let list = r#"{"grammars": [
+        {"lark_grammar": "start: \"<\" @item \",\" @item \">\" | @nested\n%ignore \" \""},
+        {"name": "item", "json_schema": {"type": "integer"}},
+        {"name": "nested", "lark_grammar": "start: \"(\" @nested? \")\""}
+    ]}"#;
+    check(list, &["<1,2>", "< 1 , 2 >", "()", "((()))"], &["<a,1>", "( )", "(()"]);
+    check(r#"{"grammars": [{"json_schema": {"type": "null"}}]}"#, &["null"], &["1"]);
+    for (list, reason) in [
+        (r#"{"grammars": []}"#, "at least one"),
+        (r#"{"grammars": [{"name": "a b", "lark_grammar": "start: \"x\""}]}"#, "name has letters"),
+        (r#"{"grammars": [{"lark_grammar": "start: @other"}]}"#, "no grammar \"@other\""),
+        (r#"{"grammars": [{"lark_grammar": "start: @b"}, {"name": "b", "lark_grammar": "start: c"}]}"#, "\"@b\""),
+        (r#"{"grammars": [{"name": "a"}]}"#, "either lark_grammar or json_schema"),
+        (r#"{"grammars": [{"lark_grammar": "start: \"x\""}], "max_tokens": 3}"#, "max_tokens"),
+    ] {
+        let why = read(list, START).expect_err(list);
+        assert!(why.message.contains(reason), "{list}: {why}");
+    }
+}

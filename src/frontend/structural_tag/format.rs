@@ -9,7 +9,7 @@ use super::{
     object::{Object, Value},
     parameters,
 };
-use crate::grammar::{Builder, CharSet, Expr, Grammar, Regex, TokenClass};
+use crate::grammar::{Builder, CharSet, Expr, Grammar, Json, Layout, Regex, TokenClass};
 
 pub type Read<T> = Result<T, Diagnostic>;
 
@@ -117,7 +117,7 @@ impl Reader {
             return Err(schema.refused(DiagnosticKind::Invalid, "a schema is expected"));
         }
         let any_order = format.flag("any_order", false)?;
-        limit_of(format, "max_whitespace_cnt")?;
+        let blanks = limit_of(format, "max_whitespace_cnt")?;
         let excludes = format.texts("excludes")?;
         let style = match format.get("style") {
             Some(style) => style,
@@ -133,7 +133,12 @@ impl Reader {
             let message = "excludes of JSON cannot be held to";
             return Err(format.refused(DiagnosticKind::Unsupported, message).hinted("use a pattern in the schema"));
         }
-        Ok(Expr::Json(schema.text.into()))
+        let layout = blanks.map(|most| {
+            let blank = Regex::Class(CharSet::new([(0x20, 0x20), (0x09, 0x0A), (0x0D, 0x0D)]));
+            let blank = (most > 0).then(|| blank.repeat(1, Some(most)));
+            Box::new(Layout { item: Regex::text(","), key: Regex::text(":"), blank })
+        });
+        Ok(Expr::Json(Json { schema: schema.text.into(), layout }))
     }
 
     fn grammar(&mut self, format: &Object) -> Read<Expr> {

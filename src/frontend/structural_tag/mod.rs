@@ -4,9 +4,9 @@
 //! free text, or made of others; or the older `{"structures": [{begin, schema, end}], "triggers": [...]}`.
 //!
 //! Free text ends where its place says so: at a trigger, and before what ends the tag around it, of which no part is free
-//! text. In which order keys come, and which whitespace stands between them, is for the policy to say, so `any_order` and
-//! `max_whitespace_cnt` say nothing about texts of JSON. Schemas mean what JSON Schema says: properties that are not
-//! declared are allowed unless `additionalProperties` is false.
+//! text. In which order keys come is for the policy to say, so `any_order` says nothing about texts of JSON; with
+//! `max_whitespace_cnt` so much whitespace may stand between their parts, and otherwise what the policy says. Schemas mean
+//! what JSON Schema says: properties that are not declared are allowed unless `additionalProperties` is false.
 //!
 //! Text with `max_tokens` ends where so many of the model's tokens have come, wherever it is.
 //!

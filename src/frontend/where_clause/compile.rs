@@ -9,7 +9,7 @@ use std::{
 use super::{
     super::{Diagnostic, regex},
     DiagnosticKind,
-    demand::Demand,
+    demand::{Demand, behind_tokens},
     number::Decimal,
     parse::{Comparison, Kind, Node},
     refused,
@@ -117,6 +117,9 @@ impl<'a> Compiler<'a> {
 
     /// Each number of tokens decides the comparisons with it, which leaves a language; numbers with the same are one case.
     pub fn whole(&self, condition: &Node<'a>) -> Compiled<Expr> {
+        if let Some(late) = self.stops_late(condition)? {
+            return Ok(late);
+        }
         let first = self.at_count(condition)?;
         let turns: Vec<u32> = self.turns.borrow().iter().copied().filter(|turn| *turn > 0).collect();
         if turns.len() > MAX_CASES {
@@ -137,6 +140,73 @@ impl<'a> Compiler<'a> {
         let ends: Vec<Option<u32>> = cases.iter().skip(1).map(|(turn, _)| Some(turn - 1)).chain([None]).collect();
         let ways = cases.into_iter().zip(ends).filter_map(|((least, language), most)| counted(language, least, most));
         Ok(Expr::Alt(ways.collect()))
+    }
+
+    /// An answer that stops at a phrase, where nothing else is demanded but numbers of tokens, some of which have to come
+    /// first. None: the clause is not like that.
+    fn stops_late(&self, condition: &Node<'a>) -> Compiled<Option<Expr>> {
+        let Kind::And(parts) = &condition.kind else { return Ok(None) };
+        let ours: Vec<&Node> = parts.iter().filter(|part| self.is_ours(part)).collect();
+        let (stopping, others): (Vec<&Node>, Vec<&Node>) = ours.into_iter().partition(|part| stops(part));
+        let late = others.iter().any(|part| asks_for_tokens(part));
+        if stopping.is_empty() || !late || !others.iter().all(|part| is_of_tokens(part)) {
+            return Ok(None);
+        }
+        let mut phrases = Demand::new(Regex::anything());
+        for part in stopping {
+            phrases = phrases.and(self.demand(part)?);
+        }
+        if phrases.filter != Regex::anything() {
+            return Ok(None);
+        }
+        let holds = |tokens: u32| -> Compiled<bool> {
+            self.tokens.set(tokens);
+            let mut all = true;
+            for part in &others {
+                all &= is_true(&self.demand(part)?.filter);
+            }
+            Ok(all)
+        };
+        holds(0)?;
+        let turns: Vec<u32> = std::iter::once(0).chain(self.turns.take()).collect();
+        let mut spans: Vec<(u32, Option<u32>)> = Vec::new();
+        for (at, turn) in turns.iter().enumerate() {
+            let end = turns.get(at + 1).map(|next| next - 1);
+            if !holds(*turn)? {
+                continue;
+            }
+            match spans.last_mut() {
+                Some(span) if span.1.is_some_and(|last| last + 1 == *turn) => span.1 = end,
+                _ => spans.push((*turn, end)),
+            }
+        }
+        let body = match spans[..] {
+            [] => Expr::Lexeme(Regex::NOTHING),
+            [(least @ 2.., most)] => {
+                let parts = behind_tokens(&phrases).ok_or_else(|| {
+                    self.wrong(
+                        DiagnosticKind::TooLarge,
+                        "the phrases at which an answer stops are too long",
+                        condition.at,
+                    )
+                })?;
+                let part = |(before, behind)| {
+                    let tokens = Tokens::First(least - 1);
+                    Expr::Seq(vec![
+                        Expr::Counted { body: Box::new(Expr::Lexeme(before)), tokens },
+                        Expr::Lexeme(behind),
+                    ])
+                };
+                let body = Box::new(Expr::alt(parts.into_iter().map(part).collect()));
+                Expr::Counted { body, tokens: Tokens::Within(least, most) }
+            }
+            [(least, most)] => {
+                let language = self.language(phrases, condition.at)?;
+                counted(Expr::Lexeme(language), least, most).unwrap_or(Expr::Lexeme(Regex::NOTHING))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(body))
     }
 
     /// What is demanded of an answer of so many tokens.
@@ -171,9 +241,9 @@ impl<'a> Compiler<'a> {
     fn check_stops(&self, parts: &[Node<'a>]) -> Compiled<()> {
         let Some(stop) = parts.iter().find(|part| stops(part)) else { return Ok(()) };
         if parts.iter().any(|part| self.is_ours(part) && asks_for_tokens(part)) && self.is_ours(stop) {
-            let message = "where an answer stops cannot be enforced together with a least number of tokens";
+            let message = "where an answer stops cannot be enforced together with a least number of tokens and more";
             let why = self.wrong(DiagnosticKind::Unsupported, message, stop.at);
-            return Err(why.hinted("count characters or words"));
+            return Err(why.hinted("leave out what is demanded besides, or count characters or words"));
         }
         Ok(())
     }
@@ -497,6 +567,29 @@ fn is_count(node: &Node) -> bool {
             .iter()
             .any(|argument| matches!(&argument.kind, Kind::Call(name, _) if operator(name) == Some("TOKENS"))),
         _ => false,
+    }
+}
+
+/// Whether a condition is about numbers of tokens and nothing else.
+fn is_of_tokens(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Or(parts) | Kind::And(parts) => parts.iter().all(is_of_tokens),
+        Kind::Not(body) => is_of_tokens(body),
+        Kind::Compare(first, rest) => std::iter::once(&**first)
+            .chain(rest.iter().map(|(_, node)| node))
+            .all(|node| is_count(node) || matches!(node.kind, Kind::Number(_))),
+        Kind::Name(name) => matches!(*name, "True" | "False"),
+        _ => false,
+    }
+}
+
+/// Whether a filter that is all or nothing is all.
+fn is_true(filter: &Regex) -> bool {
+    match filter {
+        Regex::And(parts) => parts.iter().all(is_true),
+        Regex::Alternation(ways) => ways.iter().any(is_true),
+        Regex::Not(body) => !is_true(body),
+        other => *other == Regex::anything(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is demanded of an answer: a filter, and where it stops.
 
 use super::{super::regex, shape::any_of};
-use crate::grammar::Regex;
+use crate::grammar::{CharSet, Regex};
 
 /// More nodes than this an expression does not have: where an answer stops says everything else more than once.
 const MAX_WEIGHT: u64 = 200_000;
@@ -59,4 +59,63 @@ impl Demand {
         all.push(Regex::alternation(ends));
         Some(Regex::And(all))
     }
+}
+
+/// Phrases of so many characters, all together, may come behind tokens.
+const MAX_PHRASES: usize = 200;
+
+/// Beginnings of answers, and for each what follows it so that phrases count from there on only: one that ends in the
+/// beginning is none. A beginning is told apart by its end, as far as a phrase begins with it. All of them together have
+/// every text but the empty one.
+///
+/// None: that is too much to say.
+pub fn behind_tokens(demand: &Demand) -> Option<Vec<(Regex, Regex)>> {
+    let length: usize = demand.at.iter().map(String::len).sum();
+    if length > MAX_PHRASES {
+        return None;
+    }
+    let mut begun: Vec<&str> = demand.at.iter().flat_map(|phrase| upto(phrase)).chain([""]).collect();
+    begun.sort_unstable();
+    begun.dedup();
+    let some = || Regex::Class(CharSet::all()).repeat(1, None);
+    let ending = |end: &str| Regex::concat(vec![Regex::anything(), Regex::text(end)]);
+    let parts = begun.iter().map(|end| {
+        let longer = begun.iter().filter(|other| other.len() > end.len() && other.ends_with(end));
+        let not = longer.map(|other| Regex::Not(Box::new(ending(other))));
+        let before = Regex::And([some(), ending(end)].into_iter().chain(not).collect());
+        (before, behind(demand, end))
+    });
+    Some(parts.collect())
+}
+
+/// What follows a beginning with this end.
+fn behind(demand: &Demand, end: &str) -> Regex {
+    let some = || Regex::Class(CharSet::all()).repeat(1, None);
+    let after = |first: Regex| Regex::Concat(vec![first, Regex::anything()]);
+    let mut all = vec![some()];
+    if !demand.before.is_empty() {
+        let phrases = any_of(demand.before.iter().map(|text| &**text).collect());
+        all.push(Regex::Not(Box::new(after(Regex::Concat(vec![some(), phrases])))));
+    }
+    if !demand.at.is_empty() {
+        // A phrase as a whole, or what is left of one that has begun.
+        let mut ways =
+            vec![Regex::Concat(vec![Regex::anything(), any_of(demand.at.iter().map(|text| &**text).collect())])];
+        for phrase in &demand.at {
+            let rests = upto(phrase).filter(|begun| !begun.is_empty() && begun.len() < phrase.len());
+            ways.extend(rests.filter(|begun| end.ends_with(begun)).map(|begun| Regex::text(&phrase[begun.len()..])));
+        }
+        let stopped = Regex::Alternation(ways);
+        let shortest = Regex::Shortest(Box::new(stopped.clone()));
+        all.push(match demand.before.is_empty() {
+            true => shortest,
+            false => Regex::Alternation(vec![shortest, Regex::Not(Box::new(after(stopped)))]),
+        });
+    }
+    Regex::And(all)
+}
+
+/// All that a text begins with, itself and nothing included.
+fn upto(text: &str) -> impl Iterator<Item = &str> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).map(|end| &text[..end])
 }

@@ -14,9 +14,10 @@
 //! | `STOPS_BEFORE(X, "s")` | has no s behind a beginning for which everything else holds |
 //! | `<`, `<=`, `>`, `>=`, `==`, `!=`, in a row; `and`, `or`, `not`, `True`, `False` | as Python has it |
 //!
-//! `len(TOKENS(X))` counts the model's tokens, so such a clause is for models with a known vocabulary.
+//! `len(TOKENS(X))` counts the model's tokens, so such a clause is for models with a known vocabulary. With a least number
+//! of them beside STOPS_AT or STOPS_BEFORE, phrases count from there on; the tokens before are whole characters.
 //!
-//! Refused by name: a least number of TOKENS beside STOPS_AT or STOPS_BEFORE, which would count only from there on; ESCAPED
+//! Refused by name: that together with conditions on the text; ESCAPED
 //! and ERASE, which change an answer afterwards; types, functions and names of values that are not in the clause.
 //!
 //! Sources: LMQL's documentation of constraints.
