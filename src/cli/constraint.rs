@@ -34,7 +34,7 @@ pub(super) struct ConstraintFlags {
     /// A file of texts to choose from: a line each, or a JSON array if its name ends with .json
     #[arg(long, value_name = "FILE", group = "demand")]
     choice: Option<PathBuf>,
-    /// A file with a grammar in Lark's notation
+    /// A file with a grammar in Lark's notation, or @NAME: one that comes with it, as @csv
     #[arg(long, value_name = "FILE", group = "demand")]
     lark: Option<PathBuf>,
     /// A file with a grammar in llama.cpp's notation
@@ -158,12 +158,18 @@ impl ConstraintFlags {
             None => match files.into_iter().find_map(|(file, notation)| Some((file.as_deref()?, notation))) {
                 None => return Ok(None),
                 Some((file, Notation::Choice)) => (choices(file)?, Notation::Choice),
+                Some((name, Notation::Lark)) if is_name(name) => (name.display().to_string(), Notation::Lark),
                 Some((file, notation)) => (read_text(file)?, notation),
             },
         };
         let start = self.start.as_deref().map(Into::into);
         Ok(Some(Written { start, ..Written::new(notation, text) }))
     }
+}
+
+/// `@NAME`, unless a file is called so.
+fn is_name(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(b"@") && !path.exists()
 }
 
 /// A list of texts as JSON: as it stands, or from lines.

@@ -24,7 +24,8 @@ fn grammars_do_what_their_heads_say() {
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let written = Written::new(Notation::Lark, text.as_str());
+        // By its name, so each can be had so.
+        let written = Written::new(Notation::Lark, format!("@{name}"));
         let program = match engine.compile(&Constraint::Written(written), Policy::default()) {
             Ok(program) => program,
             Err(refusal) => {

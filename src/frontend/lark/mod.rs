@@ -26,13 +26,15 @@
 //!
 //! A text that begins with `{` is llguidance's list of grammars, the first of which may refer to the others as `@name`.
 //!
+//! `@name` is also a grammar that comes with the engine (`grammars/lark`), in a rule or as the whole text.
+//!
 //! Refused by name: `%declare`, imports from files, references to grammars that there are none of.
 //!
 //! | file | what |
 //! |---|---|
 //! | `scan`, `parse`, `attributes`, `special` | the notation |
 //! | `syntax`, `parametric` | the tree |
-//! | `list` | several grammars |
+//! | `list`, `builtin` | several grammars, and those with names |
 //! | `module` | which name means what: imports, overrides, nested grammars |
 //! | `rules`, `terminals`, `edges`, `substring`, `stop`, `lazy`, `layout` | from the tree to the grammar |
 //! | `library/` | terminals to import |
@@ -40,6 +42,7 @@
 //! Sources: llguidance's `docs/syntax.md` and `docs/parametric.md`, Lark's reference of its grammar.
 
 mod attributes;
+mod builtin;
 mod edges;
 mod layout;
 mod lazy;
@@ -78,6 +81,7 @@ pub fn read(source: &str, start: &str) -> Result<Grammar, Diagnostic> {
     if source.trim_start().starts_with('{') {
         return list::read(source, start);
     }
+    let source = builtin::named(source)?.unwrap_or(source);
     let document = parse::parse(source)?;
     rules::grammar(&document, start, FxHashMap::default())
 }

@@ -334,7 +334,7 @@ impl Maker {
         }
     }
 
-    /// Another grammar of the list.
+    /// Another grammar: of the list, or one that comes with the engine.
     fn listed(&mut self, module: usize, place: Place, name: &str) -> Parsed<Expr> {
         let within = |refusal: super::Diagnostic| {
             let message = format!("in the grammar \"@{name}\": {}", refusal.message);
@@ -342,8 +342,17 @@ impl Maker {
         };
         let document = match self.listed.get(name) {
             None => {
-                let refusal = invalid(place, format!("there is no grammar \"@{name}\" to refer to"));
-                return Err(hinted(refusal, "put it in its place with %lark { } or %json { }"));
+                let Some(text) = super::builtin::find(name) else {
+                    let refusal = invalid(place, format!("there is no grammar \"@{name}\" to refer to"));
+                    let names = super::builtin::names();
+                    return Err(hinted(
+                        refusal,
+                        format!("put it in its place with %lark {{ }} or %json {{ }}; built in are {names}"),
+                    ));
+                };
+                let document = Rc::new(super::parse::parse(text).map_err(within)?);
+                self.listed.insert(name.into(), Listed::Lark(document.clone()));
+                document
             }
             Some(Listed::Json(schema)) => {
                 let json = layout::json(place, schema).map_err(within)?;
