@@ -21,6 +21,7 @@ mod cycle;
 pub mod decimal;
 mod dialect;
 mod draft;
+mod embedded;
 mod json;
 mod keyword;
 mod metaschema;

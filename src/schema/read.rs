@@ -6,7 +6,9 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Decimal, Dialect, Document, Documents, Draft, Keyword, Literals, Schema, SchemaError, SchemaErrorKind, SchemaId,
-    SchemaSet, TypeSet, Value, ValueId, cycle, escape_pointer,
+    SchemaSet, TypeSet, Value, ValueId, cycle,
+    embedded::{self, Refused},
+    escape_pointer,
     keyword::Place,
     resource::{Library, pointer_in},
     scope::{ScopeId, Scopes},
@@ -384,6 +386,9 @@ impl Reader {
         if let Some(pattern) = members.text("pattern")? {
             keywords.push(Keyword::Pattern(pattern.into()));
         }
+        if let Some(pattern) = embedded_pattern(members)? {
+            keywords.push(Keyword::Pattern(pattern.into()));
+        }
         // A `format` that is no string demands nothing.
         if let Some(Value::String(format)) = members.get("format").map(|id| members.document.value(id)) {
             keywords.push(Keyword::Format((&**format).into()));
@@ -521,10 +526,6 @@ impl Reader {
 
     fn note_annotations(&mut self, members: &Members) -> Result<(), SchemaError> {
         for (name, _) in members.members {
-            if UNENFORCED.contains(&&**name) && members.dialect.knows(name) {
-                let message = format!("{name} is not enforced yet");
-                return Err(members.error(SchemaErrorKind::Unsupported, name, message));
-            }
             if (!KNOWN.contains(&&**name) || !members.dialect.knows(name)) && !ANNOTATIONS.contains(&&**name) {
                 self.annotations.push(members.pointer(name));
             }
@@ -532,9 +533,6 @@ impl Reader {
         Ok(())
     }
 }
-
-/// Keywords with a meaning that nobody here enforces yet: refused by name.
-const UNENFORCED: &[&str] = &["x-espalier"];
 
 /// Keywords that are enforced.
 const KNOWN: &[&str] = &[
@@ -581,7 +579,20 @@ const KNOWN: &[&str] = &[
     "$ref",
     "$dynamicRef",
     "$recursiveRef",
+    "x-espalier",
 ];
+
+/// What `x-espalier` demands of a string, as a pattern.
+fn embedded_pattern(members: &Members) -> Result<Option<String>, SchemaError> {
+    let Some(id) = members.get("x-espalier") else { return Ok(None) };
+    let document = members.document;
+    let Value::Object(inner) = document.value(id) else { return Err(members.invalid("x-espalier", "an object")) };
+    match embedded::read(document, inner) {
+        Ok(embedded) => Ok(Some(embedded.pattern())),
+        Err(Refused::Invalid(why)) => Err(members.error(SchemaErrorKind::Invalid, "x-espalier", why)),
+        Err(Refused::Unsupported(why)) => Err(members.error(SchemaErrorKind::Unsupported, "x-espalier", why)),
+    }
+}
 
 fn numeric(members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
     let bounds = [("minimum", "exclusiveMinimum", true), ("maximum", "exclusiveMaximum", false)];

@@ -261,3 +261,58 @@ fn what_has_too_many_classes_is_refused_by_name() {
     assert_eq!(refusal.kind, DiagnosticKind::TooLarge);
     assert_eq!(refusal.pointer.as_deref(), Some("/properties/a/unevaluatedProperties"));
 }
+
+/// `x-espalier` in strings: a language of its own, in every spelling that JSON has for it, beside other keywords.
+#[test]
+fn strings_hold_what_they_are_said_to_hold() {
+    let cases: &[(Value, &[&str], &[&str])] = &[
+        (
+            json!({"x-espalier": {"regex": "a|b+"}}),
+            &[r#""a""#, r#""bbb""#, r#""\u0061""#, "1", "{}"],
+            &[r#""ab""#, r#""""#, r#""xa""#, r#""a\n""#],
+        ),
+        (
+            json!({"type": "string", "x-espalier": {"regex": "[0-9]+", "regex_syntax": "ecma"}, "maxLength": 2, "not": {"const": "7"}}),
+            &[r#""12""#, r#""8""#],
+            &[r#""123""#, r#""7""#, r#""\u0037""#, "12"],
+        ),
+        (
+            json!({"type": "array", "items": {"type": "string", "x-espalier": {"choice": ["a.b", "(x|y)", "tab\there", "\u{e9}\\"]}}}),
+            &[r#"["a.b","(x|y)","tab\there"]"#, r#"["\u00E9\\"]"#, r#"["\u0061\u002eb"]"#],
+            &[r#"["axb"]"#, r#"["x"]"#, r#"["a.b "]"#],
+        ),
+        (
+            json!({"properties": {"k": {"anyOf": [{"x-espalier": {"choice": ["on", "off"]}, "type": "string"}, {"type": "null"}]}}}),
+            &[r#"{"k":"on"}"#, r#"{"k":null}"#],
+            &[r#"{"k":"o"}"#, r#"{"k":1}"#],
+        ),
+    ];
+    let engine = engine();
+    for (schema, valid, invalid) in cases {
+        let program = compile(&engine, schema, Policy::LENIENT).expect("some value satisfies it");
+        for text in *valid {
+            assert_eq!(refused_at(&program, text), None, "{schema}: {text}");
+        }
+        for text in *invalid {
+            assert!(refused_at(&program, text).is_some(), "{schema}: {text}");
+        }
+        let home = program.matcher().home().expect("there are no dead ends");
+        assert_eq!(refused_at(&program, &String::from_utf8(home).unwrap()), None, "{schema}");
+    }
+    let refused: &[(Value, &str)] = &[
+        (json!({"x-espalier": {"lark": "start: \"a\""}}), "lark is not enforced within strings yet"),
+        (json!({"x-espalier": {"sql": {}}}), "sql is not enforced within strings yet"),
+        (json!({"x-espalier": {"regexp": "a"}}), "no member \"regexp\""),
+        (json!({"x-espalier": {"regex": "a)|(b"}}), "closes a group"),
+        (json!({"x-espalier": {"regex": "a", "regex_syntax": "python"}}), "python is not built"),
+        (json!({"x-espalier": {"choice": []}}), "at least one"),
+        (json!({"x-espalier": {"choice": ["a"], "regex": "a"}}), "either"),
+        (json!({"x-espalier": "a"}), "an object"),
+    ];
+    for (schema, words) in refused {
+        let refusal = engine.compile(&Constraint::JsonSchema(schema.to_string().into()), Policy::LENIENT);
+        let refusal = refusal.err().unwrap_or_else(|| panic!("{schema} is taken"));
+        assert!(refusal.to_string().contains(words), "{schema}: {refusal}");
+        assert_eq!(refusal.pointer.as_deref(), Some("/x-espalier"), "{schema}");
+    }
+}
