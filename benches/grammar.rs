@@ -11,8 +11,9 @@
 //! - TTFM: from the grammar's text to the first mask, the median of five; tables of the tokenizer are built before. "New"
 //!   is the same with an engine that has seen no constraint: others keep what becomes of the vocabulary in a lexeme.
 //! - TBM: the mask and the commit of each token, the first time that the compiled grammar sees the document, so with
-//!   caches that hold what the document itself has put there; the median of three runs, each with a new compile. The
-//!   last columns are a second document of the same kind with the same compiled grammar.
+//!   caches that hold what the document itself has put there; the median of three runs, each with a new compile and an
+//!   engine that has seen no constraint. The last columns are a second document of the same kind with the same compiled
+//!   grammar.
 
 mod tokens;
 
@@ -54,7 +55,9 @@ fn main() -> anyhow::Result<()> {
     for case in cases()?.into_iter().filter(|case| case.name.contains(only)) {
         let documents: Vec<Vec<TokenId>> =
             case.documents.iter().map(|text| cut(&vocabulary, text.as_bytes())).collect::<anyhow::Result<_>>()?;
-        let ours = measure(&documents, || Espalier::compile(&engine, &case.ours)).with_context(|| case.name.clone())?;
+        let kept = || Espalier::compile(&engine, &case.ours);
+        let fresh = || Espalier::compile(&engine.emptied(), &case.ours);
+        let ours = measure(&documents, kept, fresh).with_context(|| case.name.clone())?;
         let mut new = Vec::new();
         for _ in 0..5 {
             let engine = engine.emptied();
@@ -62,7 +65,8 @@ fn main() -> anyhow::Result<()> {
             Espalier::compile(&engine, &case.ours)?.first()?;
             new.push(begun.elapsed().as_secs_f64() * 1e6);
         }
-        let theirs = measure(&documents, || Peer::compile(&factory, &case.lark));
+        let peer = || Peer::compile(&factory, &case.lark);
+        let theirs = measure(&documents, peer, peer);
         let cell = |of: fn(&Times) -> f64| match &theirs {
             Ok(theirs) => (format!("{:.2}", of(theirs)), format!("{:.3}", of(&ours) / of(theirs))),
             Err(_) => ("refused".to_owned(), String::new()),
@@ -183,6 +187,7 @@ struct Times {
 fn measure<S: Subject>(
     documents: &[Vec<TokenId>],
     mut compile: impl FnMut() -> anyhow::Result<S>,
+    mut compile_anew: impl FnMut() -> anyhow::Result<S>,
 ) -> anyhow::Result<Times> {
     let mut firsts = Vec::new();
     for _ in 0..5 {
@@ -193,7 +198,7 @@ fn measure<S: Subject>(
     }
     let mut runs: Vec<(f64, f64, f64)> = Vec::new();
     for _ in 0..3 {
-        let mut subject = compile()?;
+        let mut subject = compile_anew()?;
         let mut times = run(&mut subject, &documents[0])?;
         subject.restart();
         let again = average(&run(&mut subject, &documents[1])?);
