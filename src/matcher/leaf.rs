@@ -24,6 +24,9 @@ const FEW_BYTES: u32 = 48;
 /// Tries of fewer nodes are walked as they are.
 const SMALL: usize = 1_024;
 
+/// Subtrees of so few nodes are not taken whole.
+const TINY: u32 = if cfg!(test) { 2 } else { 4 };
+
 /// What a walk goes along with.
 pub trait Language {
     type At: Copy + PartialEq;
@@ -245,8 +248,12 @@ impl<L: Language> Walk<'_, L> {
                 at += 1;
                 continue;
             }
-            let stays_on =
-                if next == before && stays.is_some() { stays } else { self.language.stay(next, next == before) };
+            let stays_on = match node.next - at {
+                _ if next == before && stays.is_some() => stays,
+                // To look for it would cost more than to walk.
+                ..=TINY => None,
+                _ => self.language.stay(next, next == before),
+            };
             if tables.is_some_and(|tables| is_whole(tables, (at, node.byte), stays, stays_on)) {
                 self.mask.extend(trie.tokens_below(at));
                 at = node.next;
