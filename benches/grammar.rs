@@ -8,10 +8,12 @@
 //! text. Documents are made here, and cut into the longest tokens that fit; a case of two sizes shows whether a token's
 //! cost grows with the document.
 //!
-//! - TTFM: from the grammar's text to the first mask, the median of five; tables of the tokenizer are built before.
+//! - TTFM: from the grammar's text to the first mask, the median of five; tables of the tokenizer are built before. "New"
+//!   is the same with an engine that has seen no constraint: others keep what becomes of the vocabulary in a lexeme.
 //! - TBM: the mask and the commit of each token, the first time that the compiled grammar sees the document, so with
-//!   caches that hold what the document itself has put there; the median of three runs, each with a new compile. The
-//!   last columns are a second document of the same kind with the same compiled grammar.
+//!   caches that hold what the document itself has put there; the median of three runs, each with a new compile and an
+//!   engine that has seen no constraint. The last columns are a second document of the same kind with the same compiled
+//!   grammar.
 
 mod tokens;
 
@@ -46,27 +48,38 @@ fn main() -> anyhow::Result<()> {
     let mut factory = ParserFactory::new(&environment, Default::default(), &slices).context("llguidance")?;
     factory.quiet();
     println!(
-        "| case | tokens | TTFM, us | llguidance | ratio | TBM avg, us | llguidance | ratio | p99 | llguidance | ratio | again avg | llguidance |"
+        "| case | tokens | TTFM, us | llguidance | ratio | new, us | TBM avg, us | llguidance | ratio | p99 | llguidance | ratio | again avg | llguidance |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     let only = words.get(1).map_or("", String::as_str);
     for case in cases()?.into_iter().filter(|case| case.name.contains(only)) {
         let documents: Vec<Vec<TokenId>> =
             case.documents.iter().map(|text| cut(&vocabulary, text.as_bytes())).collect::<anyhow::Result<_>>()?;
-        let ours = measure(&documents, || Espalier::compile(&engine, &case.ours)).with_context(|| case.name.clone())?;
-        let theirs = measure(&documents, || Peer::compile(&factory, &case.lark));
+        let kept = || Espalier::compile(&engine, &case.ours);
+        let fresh = || Espalier::compile(&engine.emptied(), &case.ours);
+        let ours = measure(&documents, kept, fresh).with_context(|| case.name.clone())?;
+        let mut new = Vec::new();
+        for _ in 0..5 {
+            let engine = engine.emptied();
+            let begun = Instant::now();
+            Espalier::compile(&engine, &case.ours)?.first()?;
+            new.push(begun.elapsed().as_secs_f64() * 1e6);
+        }
+        let peer = || Peer::compile(&factory, &case.lark);
+        let theirs = measure(&documents, peer, peer);
         let cell = |of: fn(&Times) -> f64| match &theirs {
             Ok(theirs) => (format!("{:.2}", of(theirs)), format!("{:.3}", of(&ours) / of(theirs))),
             Err(_) => ("refused".to_owned(), String::new()),
         };
         let (first, avg, p99) = (cell(|times| times.first), cell(|times| times.avg), cell(|times| times.p99));
         println!(
-            "| {} | {} | {:.1} | {} | {} | {:.2} | {} | {} | {:.2} | {} | {} | {:.2} | {} |",
+            "| {} | {} | {:.1} | {} | {} | {:.1} | {:.2} | {} | {} | {:.2} | {} | {} | {:.2} | {} |",
             case.name,
             documents[0].len(),
             ours.first,
             first.0,
             first.1,
+            median(new),
             ours.avg,
             avg.0,
             avg.1,
@@ -174,6 +187,7 @@ struct Times {
 fn measure<S: Subject>(
     documents: &[Vec<TokenId>],
     mut compile: impl FnMut() -> anyhow::Result<S>,
+    mut compile_anew: impl FnMut() -> anyhow::Result<S>,
 ) -> anyhow::Result<Times> {
     let mut firsts = Vec::new();
     for _ in 0..5 {
@@ -184,7 +198,7 @@ fn measure<S: Subject>(
     }
     let mut runs: Vec<(f64, f64, f64)> = Vec::new();
     for _ in 0..3 {
-        let mut subject = compile()?;
+        let mut subject = compile_anew()?;
         let mut times = run(&mut subject, &documents[0])?;
         subject.restart();
         let again = average(&run(&mut subject, &documents[1])?);
@@ -192,10 +206,6 @@ fn measure<S: Subject>(
         times.sort_by(f64::total_cmp);
         runs.push((avg, times[(times.len() - 1) * 99 / 100], again));
     }
-    let median = |mut of: Vec<f64>| {
-        of.sort_by(f64::total_cmp);
-        of[of.len() / 2]
-    };
     Ok(Times {
         first: median(firsts),
         avg: median(runs.iter().map(|run| run.0).collect()),
@@ -214,6 +224,11 @@ fn run(subject: &mut impl Subject, tokens: &[TokenId]) -> anyhow::Result<Vec<f64
     }
     ensure!(subject.may_end(), "a valid document is not accepted");
     Ok(times)
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
 }
 
 fn average(times: &[f64]) -> f64 {

@@ -18,9 +18,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     crossings::Crossings,
+    gather::{Gather, Set},
     leaf::{Branch, Ends, Json, Lexemes, Walk},
     text::Tree,
     walk::{self, VocabularyTables},
+    wholes::{self, Piece, Wholes, is_wide, kinds},
 };
 use crate::{
     automaton::{
@@ -35,25 +37,14 @@ type TrieId = u32;
 
 const WHOLE: TrieId = 0;
 
-/// Sets with fewer tokens are lists.
-const FEW: usize = 256;
 /// More memory than this the pieces of one automaton do not take; then they are made anew.
 const MAX_BYTES: usize = 48 << 20;
-
-/// Tokens, as a list or as a mask.
-#[derive(Debug)]
-enum Set {
-    Few(Box<[TokenId]>),
-    Many(TokenMask),
-}
 
 /// What becomes of the tokens of a trie in a lexeme or value that was read so far.
 #[derive(Debug)]
 struct Leaf {
     number: u32,
-    within: Set,
-    /// Where it may end within others.
-    ends: Ends,
+    piece: Arc<Piece>,
     /// The trie that the ends are in.
     base: BaseId,
 }
@@ -107,11 +98,12 @@ pub struct Pieces {
 pub struct Tokens<'a> {
     pub vocabulary: &'a Vocabulary,
     pub tables: &'a VocabularyTables<'a>,
+    pub wholes: &'a Wholes,
 }
 
 /// What is being put together.
 struct Sum {
-    mask: TokenMask,
+    mask: Gather,
     through: Vec<TrieId>,
     seen: FxHashSet<(NodeId, ReturnId, TrieId)>,
     /// The bytes with which reading may go on outside of what is put together.
@@ -120,28 +112,7 @@ struct Sum {
 
 impl Sum {
     fn new(vocabulary: &Vocabulary, beyond: ByteSet) -> Self {
-        Self { mask: TokenMask::new(vocabulary.len()), through: Vec::new(), seen: FxHashSet::default(), beyond }
-    }
-}
-
-impl Set {
-    fn of(mask: TokenMask) -> Self {
-        let few: Vec<TokenId> = mask.iter().take(FEW).collect();
-        if few.len() < FEW { Self::Few(few.into()) } else { Self::Many(mask) }
-    }
-
-    fn add_to(&self, mask: &mut TokenMask) {
-        match self {
-            Self::Few(tokens) => tokens.iter().for_each(|token| mask.insert(*token)),
-            Self::Many(other) => mask.union(other),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Few(tokens) => tokens.len() * 4,
-            Self::Many(mask) => mask.words().len() * 8,
-        }
+        Self { mask: Gather::new(vocabulary.len()), through: Vec::new(), seen: FxHashSet::default(), beyond }
     }
 }
 
@@ -152,9 +123,10 @@ impl Pieces {
             *self = Self::default();
         }
         let mut sum = Sum::new(tokens.vocabulary, [0; 4]);
+        sum.mask = TokenMask::new(tokens.vocabulary.len()).into();
         let expanded = chart.expanded(state);
         self.follow(chart, tokens, &expanded.ready, WHOLE, &mut sum);
-        mask.union(&sum.mask);
+        sum.mask.add_to(mask);
     }
 
     /// What becomes of a trie's tokens in each of the places.
@@ -162,8 +134,8 @@ impl Pieces {
         let mut open: Vec<(NodeId, ReturnId, TrieId)> = Vec::new();
         for &(place, back) in ready {
             let leaf = self.leaf(chart, tokens, place, trie);
-            leaf.within.add_to(&mut sum.mask);
-            if !leaf.ends.is_empty() {
+            sum.mask.add(&leaf.piece.within);
+            if !leaf.piece.ends.is_empty() {
                 let bytes = chart.bytes_behind(back, sum.beyond);
                 let left = self.left(tokens, &leaf, bytes);
                 let places = chart.places(back);
@@ -178,7 +150,7 @@ impl Pieces {
                     BEYOND => sum.through.push(trie),
                     _ => {
                         let passage = self.passage(chart, tokens, node, trie);
-                        passage.within.add_to(&mut sum.mask);
+                        sum.mask.add(&passage.within);
                         if !passage.through.is_empty() {
                             let places = chart.places(back);
                             let left = passage.through.iter();
@@ -203,7 +175,7 @@ impl Pieces {
         self.follow(chart, tokens, &expanded.ready, trie, &mut sum);
         sum.through.sort_unstable();
         sum.through.dedup();
-        let passage = Passage { within: Set::of(sum.mask), through: sum.through.into() };
+        let passage = Passage { within: sum.mask.set(), through: sum.through.into() };
         self.bytes += 96 + passage.within.bytes() + passage.through.len() * 4;
         let passage = Arc::new(passage);
         self.passages.insert((node, trie), passage.clone());
@@ -212,7 +184,7 @@ impl Pieces {
 
     /// The tries of what is left behind a leaf and begins with one of these bytes.
     fn left(&mut self, tokens: Tokens, leaf: &Leaf, mut bytes: ByteSet) -> Arc<[TrieId]> {
-        bytes.iter_mut().zip(&leaf.ends.bytes).for_each(|(word, known)| *word &= known);
+        bytes.iter_mut().zip(&leaf.piece.ends.bytes).for_each(|(word, known)| *word &= known);
         if bytes == [0; 4] {
             return Arc::default();
         }
@@ -226,11 +198,11 @@ impl Pieces {
         bytes.iter_mut().zip(before).for_each(|(word, known)| *word |= known);
         let mut tries = Vec::new();
         let begins = |of: &ByteSet| of.iter().zip(&bytes).any(|(of, wanted)| of & wanted != 0);
-        if let Some(end) = leaf.ends.large.as_ref().filter(|end| begins(&end.bytes)) {
+        if let Some(end) = leaf.piece.ends.large.as_ref().filter(|end| begins(&end.bytes)) {
             tries.push(self.below(tokens, leaf.base, end.node));
         }
         let base = self.base(leaf.base);
-        let left = leaf.ends.left(base.as_deref().unwrap_or(tokens.vocabulary.trie()), tokens.vocabulary, &bytes);
+        let left = leaf.piece.ends.left(base.as_deref().unwrap_or(tokens.vocabulary.trie()), tokens.vocabulary, &bytes);
         if !left.is_empty() {
             let base = self.add_base(TokenTrie::new(left.into_iter()));
             let nodes = 0..self.bases[base as usize - 1].nodes().len() as u32;
@@ -278,7 +250,7 @@ impl Pieces {
         tokens: Tokens,
         (part, machine, state): (usize, &mut Machine, State),
         wanted: ByteSet,
-    ) -> (TokenMask, Ends, BaseId) {
+    ) -> (Gather, Ends, BaseId) {
         let mask = self.value_mask(tokens, part, machine, state);
         // A scalar that is all of the value ends without any such character.
         let is_open = state.frame != machine.start().frame || matches!(state.lex, Lex::String { .. });
@@ -287,13 +259,13 @@ impl Pieces {
         let trie = trie.as_deref().unwrap_or(tokens.vocabulary.trie());
         let branch = Branch { trie, text: None, nodes: 0..trie.nodes().len() as u32, above: 0 };
         let mark = machine.mark();
-        let within = TokenMask::new(tokens.vocabulary.len());
+        let within = Gather::new(tokens.vocabulary.len());
         let language = Json { machine: &mut *machine };
         let mut walk = Walk { language, branch, mask: within, ends: Ends::default(), wanted };
         walk.go(state);
         let ends = walk.ends;
         machine.forget_since(mark);
-        (mask, ends, base)
+        (mask.into(), ends, base)
     }
 
     /// The tokens that an embedded JSON automaton allows.
@@ -330,13 +302,14 @@ impl Pieces {
         tokens: Tokens,
         place: Place,
         wanted: ByteSet,
-    ) -> Option<(TokenMask, Ends, BaseId)> {
+    ) -> Option<(Gather, Ends, BaseId)> {
         let (part, machine, state) = chart.laid_text(place)?;
         let mut mask = self.value_mask(tokens, part, machine, state);
         let base = self.quoted(tokens.vocabulary);
         let quoted = self.bases[base as usize - 1].clone();
         quoted.all_tokens().iter().for_each(|token| mask.remove(*token));
         let branch = Branch { trie: &quoted, text: None, nodes: 0..quoted.nodes().len() as u32, above: 0 };
+        let mask = mask.into();
         let mut walk = Walk { language: Lexemes { chart }, branch, mask, ends: Ends::default(), wanted };
         walk.go(place);
         Some((walk.mask, walk.ends, base))
@@ -360,11 +333,15 @@ impl Pieces {
         quoted
     }
 
-    fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, mut place: Place, trie: TrieId) -> Arc<Leaf> {
-        let Tail { base, nodes, above } = match trie.checked_sub(1) {
+    fn tail(&self, tokens: Tokens, trie: TrieId) -> Tail {
+        match trie.checked_sub(1) {
             Some(index) => self.tails[index as usize].clone(),
             None => Tail { base: 0, nodes: 0..tokens.vocabulary.trie().nodes().len() as u32, above: 0 },
-        };
+        }
+    }
+
+    fn leaf(&mut self, chart: &mut Chart, tokens: Tokens, mut place: Place, trie: TrieId) -> Arc<Leaf> {
+        let Tail { base, above, .. } = self.tail(tokens, trie);
         let of = self.base(base);
         let of = of.as_deref().unwrap_or(tokens.vocabulary.trie());
         // Tokens are short: most of a long repeat is alike to them.
@@ -375,29 +352,63 @@ impl Pieces {
         if let Some(leaf) = self.leaves.get(&(place, trie)) {
             return leaf.clone();
         }
+        let (piece, base) = self.piece(chart, tokens, place, trie);
+        let leaf = Leaf { number: self.leaves.len() as u32, piece, base };
+        self.bytes += leaf.piece.bytes();
+        let leaf = Arc::new(leaf);
+        self.leaves.insert((place, trie), leaf.clone());
+        leaf
+    }
+
+    fn piece(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, trie: TrieId) -> (Arc<Piece>, BaseId) {
         let wanted = chart.bytes_behind_any();
-        let laid = if trie == WHOLE { self.laid_leaf(chart, tokens, place, wanted) } else { None };
-        let (mask, mut ends, base) = match (laid, chart.json(place)) {
-            (Some(leaf), _) => leaf,
-            (None, Some(value)) if trie == WHOLE => self.json_leaf(tokens, value, wanted),
-            _ => {
-                let text = (base == 0).then(|| tokens.tables.pack.forest().text(Tree::Whole));
-                let branch = Branch { trie: of, text, nodes, above: above.into() };
-                let mask = TokenMask::new(tokens.vocabulary.len());
-                let mut walk = Walk { language: Lexemes { chart }, branch, mask, ends: Ends::default(), wanted };
-                walk.go(place);
-                (walk.mask, walk.ends, base)
+        if trie == WHOLE {
+            if let Some((mask, ends, base)) = self.laid_leaf(chart, tokens, place, wanted) {
+                return (Arc::new(Piece { within: mask.set(), ends }), base);
             }
-        };
+            if let Some(value) = chart.json(place) {
+                let (mask, ends, base) = self.json_leaf(tokens, value, wanted);
+                return (Arc::new(Piece { within: mask.set(), ends }), base);
+            }
+            let form = is_wide(&chart.next_bytes(place)).then(|| chart.form(place)).flatten();
+            if let Some(form) = form {
+                return (self.whole(chart, tokens, place, (form, kinds(&wanted))), 0);
+            }
+        }
+        (Arc::new(self.walked(chart, tokens, place, trie, wanted)), self.tail(tokens, trie).base)
+    }
+
+    /// What becomes of all of the vocabulary in a lexeme, which other grammars may have, too.
+    fn whole(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, key: wholes::Key) -> Arc<Piece> {
+        if let Some((piece, steps)) = tokens.wholes.get(&key) {
+            chart.budget().spend(steps);
+            return piece;
+        }
+        let before = chart.budget().left();
+        let piece = Arc::new(self.walked(chart, tokens, place, WHOLE, key.1));
+        // What was cut short by an overrun is not whole.
+        if !chart.budget().is_spent() {
+            let steps = usize::try_from(before - chart.budget().left()).unwrap_or(usize::MAX);
+            tokens.wholes.insert(key, piece.clone(), steps);
+        }
+        piece
+    }
+
+    fn walked(&mut self, chart: &mut Chart, tokens: Tokens, place: Place, trie: TrieId, wanted: ByteSet) -> Piece {
+        let Tail { base, nodes, above } = self.tail(tokens, trie);
+        let of = self.base(base);
+        let of = of.as_deref().unwrap_or(tokens.vocabulary.trie());
+        let text = (base == 0).then(|| tokens.tables.pack.forest().text(Tree::Whole));
+        let branch = Branch { trie: of, text, nodes, above: above.into() };
+        let mask = Gather::new(tokens.vocabulary.len());
+        let mut walk = Walk { language: Lexemes { chart }, branch, mask, ends: Ends::default(), wanted };
+        walk.go(place);
+        let (mask, mut ends) = (walk.mask, walk.ends);
         // A rest of a rest is small, or is small soon: as one trie, it has fewer pieces.
         if trie != WHOLE {
             ends.large = None;
         }
-        let leaf = Leaf { number: self.leaves.len() as u32, within: Set::of(mask), ends, base };
-        self.bytes += 128 + leaf.within.bytes() + leaf.ends.bytes_held();
-        let leaf = Arc::new(leaf);
-        self.leaves.insert((place, trie), leaf.clone());
-        leaf
+        Piece { within: mask.set(), ends }
     }
 }
 
@@ -555,6 +566,40 @@ mod tests {
                 matcher.accept(allowed[choice.index(allowed.len())]).expect("the mask allows it");
                 if matcher.is_finished() {
                     break;
+                }
+            }
+        }
+    }
+
+    /// What one grammar has found out of a lexeme serves others, whatever comes behind it there.
+    #[test]
+    fn grammars_have_lexemes_in_common() {
+        let engine = characters();
+        let lexemes = "W: /[^b,]+/\nN: /[a-zà-ÿ][a-z0-9à-ÿ]*/";
+        for (turn, rules) in [
+            "start: W \",\"",
+            "start: N \",\" N",
+            "start: (W \"b\")+",
+            "start: N (\"b\" | \"\\n\\n\") W",
+            "start: N N \"€\"",
+            "start: W",
+            "start: (N | W \"a\")*",
+        ]
+        .iter()
+        .enumerate()
+        {
+            let text = format!("{rules}\n{lexemes}");
+            let written = crate::frontend::Written::new(crate::frontend::Notation::Lark, text);
+            let program = engine.compile(&Constraint::Written(written), Policy::default()).expect("it has texts");
+            for stride in [1, 5, 11] {
+                let mut matcher = program.matcher();
+                for step in 0..8 {
+                    check(&mut matcher);
+                    let allowed: Vec<TokenId> = matcher.mask().iter().collect();
+                    matcher.accept(allowed[(step + turn) * stride % allowed.len()]).expect("the mask allows it");
+                    if matcher.is_finished() {
+                        break;
+                    }
                 }
             }
         }

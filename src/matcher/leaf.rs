@@ -6,13 +6,13 @@
 
 use std::ops::Range;
 
-use super::text::TextTables;
+use super::{gather::Gather, text::TextTables};
 use crate::{
     automaton::{
         chart::{ByteSet, Chart, MARK, Place, Stay, contains},
         json::{Machine, State},
     },
-    vocab::{TokenId, TokenMask, TokenTrie, Vocabulary},
+    vocab::{TokenId, TokenTrie, Vocabulary},
 };
 
 /// Where so many nodes are left behind an end, what is left is not made a trie of its own.
@@ -20,6 +20,12 @@ const LARGE: u32 = if cfg!(test) { 12 } else { 512 };
 
 /// Where so few bytes can be read, the nodes of the first level are looked up: they are far apart in memory.
 const FEW_BYTES: u32 = 48;
+
+/// Tries of fewer nodes are walked as they are.
+const SMALL: usize = 1_024;
+
+/// Subtrees of so few nodes are not taken whole.
+const TINY: u32 = if cfg!(test) { 2 } else { 4 };
 
 /// What a walk goes along with.
 pub trait Language {
@@ -184,7 +190,7 @@ fn set(bytes: &mut ByteSet, byte: u8) {
 pub struct Walk<'a, L> {
     pub language: L,
     pub branch: Branch<'a>,
-    pub mask: TokenMask,
+    pub mask: Gather,
     pub ends: Ends,
     /// The bytes that can come behind an end.
     pub wanted: ByteSet,
@@ -193,7 +199,7 @@ pub struct Walk<'a, L> {
 impl<L: Language> Walk<'_, L> {
     pub fn go(&mut self, start: L::At) {
         let Branch { trie, nodes, above, .. } = self.branch.clone();
-        if above > 0 || nodes.len() != trie.nodes().len() {
+        if above > 0 || nodes.len() != trie.nodes().len() || nodes.len() < SMALL {
             return self.between(nodes, start);
         }
         let bytes = self.language.next_bytes(start);
@@ -210,9 +216,9 @@ impl<L: Language> Walk<'_, L> {
     fn between(&mut self, range: Range<u32>, start: L::At) {
         let Branch { trie, text: tables, above, .. } = self.branch.clone();
         let nodes = trie.nodes();
-        let mut path = vec![(start, None); trie.max_depth() + 1 - above];
-        path[0].1 = self.language.stay(start, false);
-        let mut text = vec![0; path.len()];
+        // By depth: where it is behind the node there, and the node's byte.
+        let mut path = vec![(start, self.language.stay(start, false))];
+        let mut text: Vec<u8> = Vec::new();
         let mut ends: Vec<End> = Vec::new();
         let (mut at, mut visits) = (range.start, 0_usize);
         while at < range.end {
@@ -223,7 +229,9 @@ impl<L: Language> Walk<'_, L> {
             }
             let node = nodes[at as usize];
             let depth = usize::from(node.depth) - above;
-            text[depth - 1] = node.byte;
+            path.truncate(depth);
+            text.truncate(depth - 1);
+            text.push(node.byte);
             while let Some(end) = ends.pop_if(|end| end.depth >= node.depth) {
                 self.ends.close(end);
             }
@@ -236,19 +244,23 @@ impl<L: Language> Walk<'_, L> {
                 continue;
             };
             if node.next == at + 1 {
-                trie.tokens_at(at).iter().for_each(|token| self.mask.insert(*token));
+                self.mask.extend(trie.tokens_at(at));
                 at += 1;
                 continue;
             }
-            let stays_on =
-                if next == before && stays.is_some() { stays } else { self.language.stay(next, next == before) };
+            let stays_on = match node.next - at {
+                _ if next == before && stays.is_some() => stays,
+                // To look for it would cost more than to walk.
+                ..=TINY => None,
+                _ => self.language.stay(next, next == before),
+            };
             if tables.is_some_and(|tables| is_whole(tables, (at, node.byte), stays, stays_on)) {
-                trie.tokens_below(at).iter().for_each(|token| self.mask.insert(*token));
+                self.mask.extend(trie.tokens_below(at));
                 at = node.next;
                 continue;
             }
-            trie.tokens_at(at).iter().for_each(|token| self.mask.insert(*token));
-            path[depth] = (next, stays_on);
+            self.mask.extend(trie.tokens_at(at));
+            path.push((next, stays_on));
             if self.language.is_through(next) {
                 ends.push(End { node: at, depth: node.depth, nodes: 0, bytes: [0; 4] });
             }

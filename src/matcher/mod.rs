@@ -13,6 +13,7 @@
 
 mod course;
 mod crossings;
+mod gather;
 mod grammar;
 mod home;
 mod leaf;
@@ -26,6 +27,7 @@ mod strings;
 mod text;
 mod trail;
 mod walk;
+mod wholes;
 
 #[cfg(test)]
 mod counted;

@@ -20,6 +20,7 @@ use super::{
     strings::StringTables,
     text::Forest,
     walk::{self, VocabularyTables},
+    wholes::Wholes,
 };
 use crate::{
     automaton::{Automaton, Recognizer, State, json::Lex, lexical::StringCache},
@@ -34,6 +35,7 @@ pub struct Engine {
     tables: StringTables,
     numbers: NumberTables,
     strings: Arc<StringCache>,
+    wholes: Wholes,
 }
 
 /// A constraint compiled for one vocabulary. Cheap to share between threads and answers.
@@ -82,7 +84,7 @@ impl Engine {
         let strings = Arc::<StringCache>::default();
         // Read now, so that no compile waits for it.
         strings.formats();
-        Arc::new(Self { pack, tables, numbers, strings })
+        Arc::new(Self { pack, tables, numbers, strings, wholes: Wholes::default() })
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
@@ -178,7 +180,7 @@ impl Running {
         {
             let mut machine = self.machine();
             let mark = machine.mark();
-            let Engine { pack, tables, numbers, .. } = engine;
+            let Engine { pack, tables, numbers, wholes, .. } = engine;
             let tables = VocabularyTables { pack, strings: tables, numbers };
             match (&mut *machine, state) {
                 (Automaton::Json(machine), State::Json(state)) => {
@@ -187,7 +189,7 @@ impl Running {
                 }
                 (Automaton::Chart(chart), State::Chart(state)) => {
                     let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-                    pieces.allowed(chart, Tokens { vocabulary, tables: &tables }, state, &mut mask);
+                    pieces.allowed(chart, Tokens { vocabulary, tables: &tables, wholes }, state, &mut mask);
                     let ragged = chart.counts_tokens().then(|| pieces.ragged(vocabulary));
                     drop(pieces);
                     if let Some(ragged) = ragged {

@@ -287,7 +287,7 @@ impl Held {
     fn differ_in_count(&self, kind: &str, tokens: &[String], stated: &Stated) -> Option<String> {
         let text = tokens.concat();
         let counted = |text: &str, count: usize| {
-            let clause = format!("len({} == {count}", kind);
+            let clause = format!("len({kind} == {count}");
             self.matcher(&clause)
                 .is_ok_and(|mut matcher| matcher.accept_bytes(text.as_bytes()) == text.len() && matcher.is_accepting())
         };

@@ -52,6 +52,8 @@ pub(super) struct Facts {
     pub nullable: bool,
     /// Holds no complement or intersection: then it matches something, unless it is [`NOTHING`].
     pub plain: bool,
+    /// Holds a repeat with a bound beyond one.
+    pub bounded: bool,
 }
 
 /// A cell of the table of derivatives that nobody asked for yet.
@@ -163,15 +165,15 @@ impl Lexemes {
         let mut count = 1_usize;
         for node in &self.nodes {
             let Node::Set(set) = node else { continue };
-            let mut renamed: FxHashMap<(u8, bool), u8> = FxHashMap::default();
+            // By the class before, and whether the byte is in the set.
+            let mut renamed: [[Option<u8>; 2]; 256] = [[None; 2]; 256];
             let mut next = 0;
             for byte in 0..=u8::MAX {
-                let key = (classes[usize::from(byte)], contains(set, byte));
-                let class = *renamed.entry(key).or_insert_with(|| {
+                let class = &mut classes[usize::from(byte)];
+                *class = *renamed[usize::from(*class)][usize::from(contains(set, byte))].get_or_insert_with(|| {
                     next += 1;
                     (next - 1) as u8
                 });
-                classes[usize::from(byte)] = class;
             }
             count = next;
             if count == 256 {
@@ -300,7 +302,8 @@ impl Lexemes {
     /// beyond that are all alike. So what is found out about short texts serves for most of a long repeat.
     pub fn within(&mut self, rx: Rx, most: u32) -> Rx {
         // Whether an intersection or a complement goes on may hang on what comes later.
-        if !self.facts[rx as usize].plain {
+        let Facts { plain, bounded, .. } = self.facts[rx as usize];
+        if !plain || !bounded {
             return rx;
         }
         if let Some(known) = self.alike.get(&(rx, most)) {
@@ -432,18 +435,29 @@ impl Lexemes {
         let rx = self.nodes.len() as Rx;
         let of = |rx: &Rx| self.facts[*rx as usize];
         let facts = match &node {
-            Node::Nothing | Node::Set(_) => Facts { nullable: false, plain: true },
-            Node::Empty => Facts { nullable: true, plain: true },
-            Node::Concat(a, b) => {
-                Facts { nullable: of(a).nullable && of(b).nullable, plain: of(a).plain && of(b).plain }
-            }
+            Node::Nothing | Node::Set(_) => Facts { nullable: false, plain: true, bounded: false },
+            Node::Empty => Facts { nullable: true, plain: true, bounded: false },
+            Node::Concat(a, b) => Facts {
+                nullable: of(a).nullable && of(b).nullable,
+                plain: of(a).plain && of(b).plain,
+                bounded: of(a).bounded || of(b).bounded,
+            },
             Node::Alt(parts) => Facts {
                 nullable: parts.iter().any(|part| of(part).nullable),
                 plain: parts.iter().all(|part| of(part).plain),
+                bounded: parts.iter().any(|part| of(part).bounded),
             },
-            Node::And(parts) => Facts { nullable: parts.iter().all(|part| of(part).nullable), plain: false },
-            Node::Not(body) => Facts { nullable: !of(body).nullable, plain: false },
-            Node::Repeat(body, min, _) => Facts { nullable: *min == 0 || of(body).nullable, plain: of(body).plain },
+            Node::And(parts) => Facts {
+                nullable: parts.iter().all(|part| of(part).nullable),
+                plain: false,
+                bounded: parts.iter().any(|part| of(part).bounded),
+            },
+            Node::Not(body) => Facts { nullable: !of(body).nullable, plain: false, bounded: of(body).bounded },
+            Node::Repeat(body, min, max) => Facts {
+                nullable: *min == 0 || of(body).nullable,
+                plain: of(body).plain,
+                bounded: *min > 1 || max.is_some_and(|max| max > 1) || of(body).bounded,
+            },
             Node::Shortest(body) => of(body),
         };
         let parts = if let Node::Alt(parts) | Node::And(parts) = &node { parts.len() } else { 0 };
@@ -595,6 +609,10 @@ impl Lexemes {
 
     /// One character of a set, as its bytes.
     fn characters(&mut self, set: &CharSet) -> Rx {
+        if set.ranges().last().is_some_and(|(_, high)| *high < 0x80) {
+            self.budget.spend(1);
+            return self.bytes_of(set.ranges().iter().flat_map(|(low, high)| *low as u8..=*high as u8));
+        }
         let mut sequences: Vec<Vec<Utf8Range>> = Vec::new();
         for &(low, high) in set.ranges() {
             for (low, high) in [(low, high.min(0xD7FF)), (low.max(0xE000), high)] {

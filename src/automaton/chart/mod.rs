@@ -33,6 +33,7 @@
 mod build;
 mod count;
 mod follow;
+mod form;
 mod home;
 mod layout;
 mod lexeme;
@@ -47,6 +48,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 pub use build::{ENDING, MARK, SPECIAL, TEXT, spelling};
+pub use form::Form;
 pub use layout::{Laid, Signs};
 pub use lexeme::{ByteSet, contains};
 pub use machine::{Chart, Expanded, Place, Reading, StateId};
