@@ -118,6 +118,7 @@ mod provider {
             },
             connect: deployment.routed().timeouts.connect,
             answer_bytes: deployment.answer_bytes.get() as usize,
+            prefill: deployment.prefill,
             aws,
         };
         Ok(Arc::new(Provider::new(deployment.provider.as_str(), settings).map_err(Problem::new)?))

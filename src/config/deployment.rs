@@ -34,6 +34,9 @@ pub struct Deployment {
     /// The strongest way to a structured answer that is tried; what fails there is prompted for.
     #[serde(default)]
     pub structured: Structured,
+    /// Whether the model goes on with the beginning of an answer, where a stream broke off; by default what is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefill: Option<bool>,
     /// Lower comes first.
     #[serde(default)]
     pub order: u32,

@@ -25,9 +25,10 @@ mod hosts;
 mod ollama;
 mod openai_compatible;
 mod openai_responses;
+mod seam;
 mod ways;
 
-pub use hosts::{HOSTS, Home, Host, home};
+pub use hosts::{HOSTS, Home, Host, Prefill, home};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -35,7 +36,7 @@ use tokio::sync::mpsc;
 
 use super::{Backend, Job, Way};
 use crate::{
-    inference::{Event, Failure, FailureKind, ModelInfo, Request},
+    inference::{Event, Failure, FailureKind, Method, ModelInfo, Request},
     matcher::Engine,
 };
 
@@ -85,6 +86,8 @@ pub struct Settings {
     pub connect: Duration,
     /// Most bytes of an answer.
     pub answer_bytes: usize,
+    /// Whether the model goes on with the beginning of an answer; without a word, what is known of it counts.
+    pub prefill: Option<bool>,
     /// Keys of an AWS account, for providers that take signatures.
     pub aws: Option<Aws>,
 }
@@ -136,6 +139,10 @@ pub(super) trait Vendor: Send + Sync {
     fn reader(&self, job: &Job) -> Box<dyn Reader>;
     fn framing(&self) -> Framing;
     fn failure(&self, status: u16, body: &[u8], retry_after: Option<Duration>, constrained: bool) -> Failure;
+    /// Whether the model goes on with the beginning of an answer, and how; none if it does not.
+    fn prefill(&self, _settings: &Settings) -> Option<Prefill> {
+        None
+    }
     /// The provider did not take the schema of this request in this way: it is not tried again.
     fn refused(&self, job: &Job);
 }
@@ -203,6 +210,11 @@ impl Backend for Provider {
     fn ways(&self, request: &Request) -> Result<Vec<Way>, Failure> {
         ways::check(request)?;
         self.vendor.ways(&self.settings, request)
+    }
+
+    /// In the prompt: a provider's structured mode would begin anew.
+    fn continues(&self) -> Option<Way> {
+        self.vendor.prefill(&self.settings).map(|_| Way::new(Method::Prompted))
     }
 
     fn start(&self, job: Job) -> Result<mpsc::UnboundedReceiver<Event>, Failure> {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attempts;
+mod continuation;
 mod faults;
 mod repairs;
 mod requests;

@@ -27,6 +27,7 @@ pub struct Cloud {
     pub timeouts: Timeouts,
     pub order: u32,
     pub answer_bytes: usize,
+    pub prefill: Option<bool>,
 }
 
 impl Default for Cloud {
@@ -35,7 +36,15 @@ impl Default for Cloud {
         let timeouts =
             Timeouts { connect: ms(500), first_token: ms(300), between_tokens: ms(200), total: Duration::from_secs(5) };
         let structured = Structured::Auto;
-        Self { kind: "openai", model: "m", structured, timeouts, order: 0, answer_bytes: 1 << 20 }
+        Self {
+            kind: "openai",
+            model: "m",
+            structured,
+            timeouts,
+            order: 0,
+            answer_bytes: 1 << 20,
+            prefill: None,
+        }
     }
 }
 
@@ -54,6 +63,7 @@ impl Cloud {
             structured: self.structured,
             connect: self.timeouts.connect,
             answer_bytes: self.answer_bytes,
+            prefill: self.prefill,
             aws: None,
         };
         let prices = Some(Prices { input: 1.0, cached_input: 0.5, output: 2.0 });

@@ -32,6 +32,7 @@ base_url = "https://api.openai.com/v1"
 api_key_env = "OPENAI_API_KEY"
 region = "us-east-1"
 structured = "native"
+prefill = true
 order = 1
 weight = 3
 price = { input = 0.4, cached_input = 0.1, output = 1.6 }
