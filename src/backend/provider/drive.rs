@@ -1,6 +1,7 @@
 //! One request over HTTP: sent, watched, read, given up.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -80,7 +81,8 @@ impl Run {
 
     async fn answer(&self) -> Result<(), Failure> {
         let stream = self.job.request.delivery != Delivery::Whole;
-        let Call { url, headers, body } = self.vendor.call(&self.settings, &self.job, stream)?;
+        let settings = self.settings().await?;
+        let Call { url, headers, body } = self.vendor.call(&settings, &self.job, stream)?;
         let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         for (name, value) in &headers {
             request = request.header(*name, value);
@@ -103,6 +105,9 @@ impl Run {
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
             let body = read(response, ERROR_BYTES, &clock).await.unwrap_or_default();
+            if let (401, Some(tokens), Some(key)) = (status.as_u16(), &settings.tokens, &settings.key) {
+                tokens.forget(key).await;
+            }
             return Err(self.vendor.failure(status.as_u16(), &body, retry_after, self.constrained()));
         }
         let _ = self.sender.send(Event::Started { prompt_tokens: 0 });
@@ -125,6 +130,16 @@ impl Run {
         reader.whole(&body, &mut out)?;
         self.send(&mut out, &clock, &mut seam);
         Ok(())
+    }
+
+    /// The settings, with a key that is valid now.
+    async fn settings(&self) -> Result<Cow<'_, Settings>, Failure> {
+        match &self.settings.tokens {
+            None => Ok(Cow::Borrowed(&*self.settings)),
+            Some(tokens) => {
+                Ok(Cow::Owned(Settings { key: Some(tokens.token().await?), ..Settings::clone(&self.settings) }))
+            }
+        }
     }
 
     fn constrained(&self) -> bool {

@@ -112,7 +112,8 @@ pub const HOSTS: &[Host] = &[
         },
         ..PLAIN
     },
-    // The v1 surface: https://RESOURCE.openai.azure.com/openai/v1, with the deployment's name as the model.
+    // The v1 surface: https://RESOURCE.openai.azure.com/openai/v1, with the deployment's name as the model. Older addresses
+    // have that name and a version in them, and begin with https://RESOURCE.openai.azure.com.
     Host {
         kind: "azure_openai",
         needs_key: true,
@@ -228,12 +229,12 @@ pub struct Home {
 }
 
 /// Those that speak a protocol of their own. Within Vertex the address ends with the project and the location:
-/// `https://HOST/v1/projects/PROJECT/locations/LOCATION`, and the key is an access token.
+/// `https://HOST/v1/projects/PROJECT/locations/LOCATION`, and the key is an access token, given or fetched.
 const OWN: &[(&str, Home)] = &[
     ("anthropic", Home { base_url: Some("https://api.anthropic.com/v1"), needs_key: true }),
-    ("vertex_anthropic", Home { base_url: None, needs_key: true }),
+    ("vertex_anthropic", Home { base_url: None, needs_key: false }),
     ("gemini", Home { base_url: Some("https://generativelanguage.googleapis.com/v1beta"), needs_key: true }),
-    ("vertex_gemini", Home { base_url: None, needs_key: true }),
+    ("vertex_gemini", Home { base_url: None, needs_key: false }),
     ("ollama", Home { base_url: Some("http://127.0.0.1:11434"), needs_key: false }),
     // Its address follows from the region; its keys are those of the account, or an API key.
     ("bedrock", Home { base_url: None, needs_key: false }),

@@ -21,6 +21,7 @@ mod bedrock;
 mod drive;
 mod frames;
 mod gemini;
+mod google;
 mod hosts;
 mod ollama;
 mod openai_compatible;
@@ -28,6 +29,7 @@ mod openai_responses;
 mod seam;
 mod ways;
 
+pub use google::Tokens;
 pub use hosts::{HOSTS, Home, Host, Prefill, home};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -80,6 +82,10 @@ pub struct Settings {
     pub model: String,
     pub base_url: String,
     pub key: Option<Secret>,
+    /// Where keys come from that do not last.
+    pub tokens: Option<Arc<Tokens>>,
+    /// The version of an address that has one: Azure's older ones.
+    pub api_version: Option<String>,
     /// Headers that every request carries.
     pub headers: Vec<(String, String)>,
     pub structured: Structured,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Call, Framing, Host, Reader, Settings, Vendor,
     anthropic::takes_prefill,
+    bedrock::escaped,
     hosts::{Auth, Prefill},
     ways::{Schemas, answer_tool, check_sampling, messages},
 };
@@ -60,7 +61,15 @@ impl Vendor for OpenAiCompatible {
         };
         let ours = |error: serde_json::Error| Failure::new(FailureKind::Internal, error.to_string());
         let body = encode(request, &ask, &self.host.shape).map_err(ours)?;
-        let url = format!("{}{}", settings.base_url.trim_end_matches('/'), self.host.path);
+        let base = settings.base_url.trim_end_matches('/');
+        let url = match &settings.api_version {
+            None => format!("{base}{}", self.host.path),
+            Some(version) => {
+                let base = base.strip_suffix("/openai").unwrap_or(base);
+                let deployment = escaped(&settings.model);
+                format!("{base}/openai/deployments/{deployment}{}?api-version={}", self.host.path, escaped(version))
+            }
+        };
         let mut headers = Vec::new();
         if let Some(key) = &settings.key {
             headers.push(match self.host.auth {

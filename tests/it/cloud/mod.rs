@@ -1,5 +1,6 @@
 //! Cloud models: providers that play a script on loopback, behind the real server.
 
+mod accounts;
 mod answers;
 mod attempts;
 mod continuation;

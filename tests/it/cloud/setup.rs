@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use espalier::{
     backend::{
         Backend,
-        provider::{Provider, Secret, Settings, Structured},
+        provider::{Provider, Secret, Settings, Structured, Tokens},
     },
     gateway::Route,
     inference::{FinishReason, Timeouts},
@@ -28,6 +28,8 @@ pub struct Cloud {
     pub order: u32,
     pub answer_bytes: usize,
     pub prefill: Option<bool>,
+    pub tokens: Option<Arc<Tokens>>,
+    pub api_version: Option<&'static str>,
 }
 
 impl Default for Cloud {
@@ -44,6 +46,8 @@ impl Default for Cloud {
             order: 0,
             answer_bytes: 1 << 20,
             prefill: None,
+            tokens: None,
+            api_version: None,
         }
     }
 }
@@ -58,7 +62,9 @@ impl Cloud {
             id: id.to_owned(),
             model: self.model.to_owned(),
             base_url: url.to_owned(),
-            key: Some(Secret::new(KEY)),
+            key: Some(Secret::new(KEY)).filter(|_| self.tokens.is_none()),
+            tokens: self.tokens,
+            api_version: self.api_version.map(str::to_owned),
             headers: vec![("x-team".to_owned(), "a".to_owned())],
             structured: self.structured,
             connect: self.timeouts.connect,
