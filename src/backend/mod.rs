@@ -50,13 +50,16 @@ pub struct Job {
     pub program: Option<Arc<Program>>,
     pub way: Way,
     pub timeouts: Timeouts,
+    /// What the answer begins with: only what comes behind it is to be written. Whole characters, and the beginning of an
+    /// answer that the program takes.
+    pub prefix: Option<Arc<str>>,
 }
 
 impl Job {
     /// A job for a backend that masks tokens, or one without a constraint.
     pub fn new(request: Arc<Request>, program: Option<Arc<Program>>) -> Self {
         let method = if program.is_some() { Method::Masked } else { Method::Free };
-        Self { request, program, way: Way::new(method), timeouts: Timeouts::default() }
+        Self { request, program, way: Way::new(method), timeouts: Timeouts::default(), prefix: None }
     }
 }
 
@@ -106,6 +109,11 @@ pub trait Backend: Send + Sync {
             (true, Some(_)) => Ok(vec![Way::new(Method::Masked)]),
             (true, None) => Err(Failure::new(FailureKind::Constraint, "this backend cannot enforce a constraint")),
         }
+    }
+
+    /// How it goes on with a constrained answer of which the beginning is given ([`Job::prefix`]); none if it cannot.
+    fn continues(&self) -> Option<Way> {
+        self.engine().map(|_| Way::new(Method::Masked))
     }
 
     /// Starts to answer. Returns at once; the work is done elsewhere.

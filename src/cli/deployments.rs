@@ -64,7 +64,7 @@ mod provider {
     use espalier::{
         backend::{
             Backend,
-            provider::{Aws, Provider, Secret, Settings, Structured, home},
+            provider::{Aws, Provider, Secret, Settings, Structured, Tokens, home},
         },
         config,
     };
@@ -77,6 +77,9 @@ mod provider {
         let signs = deployment.provider == config::ProviderKind::Bedrock;
         if deployment.base_url.is_none() && home.base_url.is_none() && !signs {
             return Err(format!("providers of the kind {kind} need a base_url"));
+        }
+        if deployment.api_version.is_some() && deployment.provider != config::ProviderKind::AzureOpenai {
+            return Err(format!("api_version is for azure_openai; addresses of the kind {kind} have none"));
         }
         if deployment.api_key_env.is_none() && home.needs_key {
             return Err(format!("providers of the kind {kind} need a key: name its variable in api_key_env"));
@@ -104,11 +107,15 @@ mod provider {
             base_url.get_or_insert_with(|| format!("https://bedrock-runtime.{region}.amazonaws.com"));
             aws = if key.is_none() { Some(account(deployment, region)?) } else { None };
         }
+        let is_vertex = ["vertex_anthropic", "vertex_gemini"].contains(&deployment.provider.as_str());
+        let tokens = if is_vertex && key.is_none() { Some(Arc::new(google_tokens(deployment)?)) } else { None };
         let settings = Settings {
             id: deployment.id(),
             model: deployment.model.clone(),
             base_url: base_url.unwrap_or_default(),
             key,
+            tokens,
+            api_version: deployment.api_version.clone(),
             headers: deployment.headers.clone().into_iter().collect(),
             structured: match deployment.structured {
                 config::Structured::Auto => Structured::Auto,
@@ -118,9 +125,24 @@ mod provider {
             },
             connect: deployment.routed().timeouts.connect,
             answer_bytes: deployment.answer_bytes.get() as usize,
+            prefill: deployment.prefill,
             aws,
         };
         Ok(Arc::new(Provider::new(deployment.provider.as_str(), settings).map_err(Problem::new)?))
+    }
+
+    /// Google's own variables say where: a file with a service account's key, else the machine's metadata server.
+    fn google_tokens(deployment: &Deployment) -> Result<Tokens, Problem> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let Some(path) = set("GOOGLE_APPLICATION_CREDENTIALS") else {
+            let host = set("GCE_METADATA_HOST").unwrap_or_else(|| "metadata.google.internal".to_owned());
+            return Tokens::of_machine(&host).map_err(Problem::new);
+        };
+        let wrong = |what: String| {
+            Problem::new(format!("{}: the file in GOOGLE_APPLICATION_CREDENTIALS: {what}", deployment.id()))
+        };
+        let file = std::fs::read_to_string(&path).map_err(|error| wrong(format!("{path}: {error}")))?;
+        Tokens::of_service_account(&file).map_err(wrong)
     }
 
     fn region(deployment: &Deployment) -> Result<String, Problem> {

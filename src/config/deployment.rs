@@ -25,6 +25,9 @@ pub struct Deployment {
     /// The environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
+    /// The version in Azure's older addresses, `/openai/deployments/MODEL/...?api-version=`; without it, the address is `/v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// The region of an AWS account; by default that of `AWS_REGION`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -34,6 +37,9 @@ pub struct Deployment {
     /// The strongest way to a structured answer that is tried; what fails there is prompted for.
     #[serde(default)]
     pub structured: Structured,
+    /// Whether the model goes on with the beginning of an answer, where a stream broke off; by default what is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefill: Option<bool>,
     /// Lower comes first.
     #[serde(default)]
     pub order: u32,

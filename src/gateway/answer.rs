@@ -8,9 +8,9 @@ use super::{
     attempt::{Attempt, Progress, Setting, ours},
     calls,
     choice::{Standards, ToolStandards},
-    course::{Course, Next},
+    course::{Course, Next, continued},
     load::Place,
-    programs::Programs,
+    programs::{Pair, Programs, digest},
 };
 use crate::{
     backend::Job,
@@ -20,24 +20,30 @@ use crate::{
 
 /// One request under way. Dropping it abandons the request.
 pub struct Answer {
-    request: Arc<Request>,
-    course: Course,
+    pub(super) request: Arc<Request>,
+    pub(super) course: Course,
     programs: Arc<Programs>,
     tools: Arc<ToolStandards>,
-    phase: Phase,
+    /// The constraint as it was last compiled, and for which of the planned deployments.
+    compiled: (usize, Option<Pair>),
+    pub(super) phase: Phase,
     /// Updates that are ready to be read.
-    ready: VecDeque<Update>,
-    /// Something of the answer was handed on, so that no other attempt can be made.
+    pub(super) ready: VecDeque<Update>,
+    /// Something of the answer was handed on: from then on it can only be gone on with.
     sent: bool,
-    receipt: Receipt,
+    /// Its text, as far as it was handed on.
+    pub(super) released: String,
+    /// Something was handed on that is no text and no thought.
+    pub(super) beyond_text: bool,
+    pub(super) receipt: Receipt,
     stop: Option<watch::Receiver<bool>>,
     deadline: Instant,
     limit: Duration,
     place: Place,
-    usage: Usage,
+    pub(super) usage: Usage,
 }
 
-enum Phase {
+pub(super) enum Phase {
     Begin,
     Wait(Instant),
     Run(Box<Attempt>),
@@ -52,6 +58,7 @@ impl Answer {
         request: &Arc<Request>,
         course: Course,
         (tools, annotations): Judged,
+        compiled: Option<Pair>,
         programs: Arc<Programs>,
         place: Place,
     ) -> Self {
@@ -62,20 +69,24 @@ impl Answer {
             attempts: Vec::new(),
             edits: Vec::new(),
             verdict: Verdict::Failed,
+            continued: false,
             cross_check: None,
             cost: None,
-            constraint: None,
+            constraint: request.constraint.as_ref().map(digest),
             annotations,
             soft: false,
         };
         Self {
             request: request.clone(),
+            compiled: (course.at(), compiled),
             course,
             programs,
             tools,
             phase: Phase::Begin,
             ready: VecDeque::new(),
             sent: false,
+            released: String::new(),
+            beyond_text: false,
             receipt,
             stop: None,
             deadline: Instant::now(),
@@ -175,9 +186,17 @@ impl Answer {
         };
         self.course.begin();
         let way = setting.way.clone();
-        let program = setting.pair.as_ref().filter(|_| way.method == Method::Masked).map(|pair| pair.masking.clone());
+        let prefix = Some(setting.standards.sent.clone()).filter(|text| !text.is_empty());
+        let program = setting.pair.as_ref().filter(|_| way.method == Method::Masked).map(|pair| match &prefix {
+            Some(prefix) => pair.taking(prefix),
+            None => pair.masking.clone(),
+        });
         let timeouts = self.course.deployment().timeouts;
-        let job = Job { request: self.course.asked.clone(), program, way, timeouts };
+        let request = match &prefix {
+            Some(prefix) => Arc::new(continued(&self.course.asked, prefix, program.is_some())),
+            None => self.course.asked.clone(),
+        };
+        let job = Job { request, program, way, timeouts, prefix };
         let (events, refused) = match self.course.backend().start(job) {
             Ok(events) => (events, None),
             Err(failure) => (tokio::sync::mpsc::unbounded_channel().1, Some(failure)),
@@ -188,31 +207,47 @@ impl Answer {
         }
     }
 
+    /// The constraint for the deployment whose turn it is: once part of the answer was handed on, nothing but an answer
+    /// will do.
+    async fn pair(&mut self) -> Result<Option<Pair>, Failure> {
+        if !self.released.is_empty() {
+            return self.programs.answer_pair(&self.course, &self.request).await;
+        }
+        if self.compiled.0 != self.course.at() {
+            let pair = self.programs.pair_for(&self.course, &self.request, &self.tools).await?;
+            self.compiled = (self.course.at(), pair);
+        }
+        Ok(self.compiled.1.clone())
+    }
+
     async fn setting(&mut self) -> Result<Setting, Failure> {
-        let pair = self.programs.pair_for(&self.course, &self.request, &self.tools).await?;
+        let continues = !self.released.is_empty();
+        let pair = self.pair().await?;
+        let second = self.programs.second(&self.request, continues).await?;
         let way = self.course.way().clone();
         let deployment = self.course.deployment();
         let provider = self.course.backend().provider();
         self.receipt.method = way.method;
         if let Some(pair) = &pair {
-            self.receipt.constraint.get_or_insert_with(|| pair.digest.to_string());
             for place in pair.masking.annotations() {
                 if !self.receipt.annotations.contains(place) {
                     self.receipt.annotations.push(place.clone());
                 }
             }
         }
-        let form = self.programs.text_form(&self.course, &self.request);
+        let form = self.programs.text_form(&self.course, &self.request).filter(|_| !continues);
         let standards = Standards {
             answer: pair.as_ref().map(|pair| pair.judging.clone()),
-            second: pair.as_ref().filter(|_| provider.is_some()).and_then(|pair| pair.second.clone()),
+            second: pair.as_ref().filter(|_| provider.is_some()).and_then(|pair| pair.second.clone()).or(second),
             wrapping: way.wrapping,
             release: provider.map(|_| match self.request.delivery {
                 Delivery::Strict => Release::Strict,
                 Delivery::Whole | Delivery::Buffered => Release::Buffered,
             }),
-            tools: self.tools.clone(),
+            tools: if continues { Arc::default() } else { self.tools.clone() },
             reader: form.map(|form| calls::reader(form, &self.request)),
+            sent: self.released.as_str().into(),
+            allow_completion: self.request.allow_completion,
         };
         // Whoever is the last to try has nobody to wait for.
         let alone = provider.is_none() && self.course.is_last();
@@ -232,10 +267,24 @@ impl Answer {
         if progress.running {
             self.place.run();
         }
-        self.sent |= progress.updates.iter().any(|update| *update != Update::Started);
+        self.note_sent(&progress.updates);
         self.ready.extend(progress.updates);
         if let Some(verdict) = progress.verdict {
             self.done(verdict);
+        }
+    }
+
+    /// Takes note of what is handed on.
+    fn note_sent(&mut self, updates: &[Update]) {
+        for update in updates {
+            match update {
+                Update::Started => continue,
+                Update::Text { text, .. } => self.released.push_str(text),
+                Update::Thought { .. } => {}
+                _ => self.beyond_text = true,
+            }
+            self.sent = true;
+            self.receipt.continued |= matches!(&self.phase, Phase::Run(attempt) if attempt.continued_at.is_some());
         }
     }
 
@@ -244,7 +293,7 @@ impl Answer {
         let Phase::Run(mut attempt) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
         self.course.good();
         self.receipt.verdict = verdict;
-        self.receipt.edits = std::mem::take(&mut attempt.edits);
+        self.receipt.edits.append(&mut attempt.edits);
         self.receipt.cross_check = attempt.cross_check.take();
         self.note(&attempt, verdict, None);
         let mut reasons = attempt.reasons().peekable();
@@ -264,8 +313,18 @@ impl Answer {
         self.note(&attempt, outcome, Some(failure.message.clone()));
         let ends = matches!(failure.kind, FailureKind::ShuttingDown) || Instant::now() >= self.deadline;
         let left = self.deadline.saturating_duration_since(Instant::now());
+        if self.sent {
+            return self.after_bytes(*attempt, failure, if ends { Duration::ZERO } else { left });
+        }
         match self.course.after(&failure, attempt.written(), left) {
-            _ if ends || self.sent => self.give_up(failure),
+            _ if ends => self.give_up(failure),
+            next => self.go_on(next, failure),
+        }
+    }
+
+    /// What comes next, or the end.
+    pub(super) fn go_on(&mut self, next: Next, failure: Failure) {
+        match next {
             Next::End => self.give_up(failure),
             Next::Begin => self.phase = Phase::Begin,
             Next::Wait(time) => self.phase = Phase::Wait(Instant::now() + time),
@@ -273,7 +332,7 @@ impl Answer {
     }
 
     /// Nothing is left to try.
-    fn give_up(&mut self, failure: Failure) {
+    pub(super) fn give_up(&mut self, failure: Failure) {
         let mut failure = failure;
         let final_word = [FailureKind::ShuttingDown, FailureKind::Constraint, FailureKind::Internal];
         if self.course.violated && !final_word.contains(&failure.kind) && failure.code.as_deref() != Some(LATE) {
@@ -312,6 +371,7 @@ impl Answer {
             provider: attempt.provider,
             method: attempt.way.method,
             outcome,
+            continued_at: attempt.continued_at,
             times: attempt.times,
             tokens,
             cost,

@@ -38,6 +38,8 @@ pub(super) struct Attempt {
     pub provider: Option<&'static str>,
     pub way: Way,
     pub masking: Option<Arc<Program>>,
+    /// How many bytes of the answer the caller has from attempts before, where this one goes on with it.
+    pub continued_at: Option<u64>,
     choices: Vec<Choice>,
     hold: bool,
     patient: bool,
@@ -68,16 +70,19 @@ impl Attempt {
     pub fn new(setting: Setting, events: UnboundedReceiver<Event>) -> Self {
         let Setting { backend, provider, way, pair, standards, choices, hold, patient } = setting;
         let choice = || Choice::new(standards.clone());
+        let continued_at = Some(standards.sent.len() as u64).filter(|bytes| *bytes > 0);
         Self {
             events,
             backend,
             provider,
             way,
             masking: pair.map(|pair| pair.masking),
+            continued_at,
             choices: std::iter::repeat_with(choice).take(choices as usize).collect(),
             hold,
             patient,
-            started: false,
+            // A stream begins once.
+            started: continued_at.is_some(),
             held: Vec::new(),
             edits: Vec::new(),
             cross_check: None,
@@ -97,6 +102,30 @@ impl Attempt {
                 _ => {}
             }
         }
+    }
+
+    /// What the caller has is an answer, and nothing that matters could come behind it.
+    pub fn is_whole(&mut self) -> bool {
+        let [only] = &mut self.choices[..] else { return false };
+        only.is_whole()
+    }
+
+    /// What its text is judged with, where that is an answer and nothing around it.
+    pub fn answer_program(&self) -> Option<&Arc<Program>> {
+        self.choices.first().and_then(Choice::answer_program)
+    }
+
+    /// What a second validator says of a text that is the whole answer.
+    ///
+    /// # Errors
+    /// It objects.
+    pub fn second_opinion(&self, text: &str) -> Result<Option<CrossCheck>, Failure> {
+        self.choices.first().map_or(Ok(None), |choice| choice.cross_check(text))
+    }
+
+    /// What was changed on the way to what the caller has.
+    pub fn edits_so_far(&mut self) -> Vec<Edit> {
+        self.choices.first_mut().map_or_else(Vec::new, Choice::edits)
     }
 
     /// The answer that was not taken, as it was written.
@@ -123,6 +152,10 @@ impl Attempt {
                 if let Some(piece) = self.choice(choice)?.call(piece)? {
                     self.put(Update::Call { choice, piece }, &mut progress);
                 }
+            }
+            Event::Refusal { .. } if self.continued_at.is_some() => {
+                let message = "the model declined to go on with the answer";
+                return Err(Failure::new(FailureKind::ConstraintNotMet, message));
             }
             Event::Refusal { choice, text } => {
                 self.choice(choice)?.refused = true;
@@ -222,6 +255,7 @@ impl Attempt {
         let verdict = match self.way.method {
             _ if filtered => Verdict::Filtered,
             _ if self.choices.iter().any(|choice| choice.refused) => Verdict::Refused,
+            _ if cut && self.choices.iter().all(|choice| choice.completed) => Verdict::Completed,
             _ if cut && self.way.method != Method::Free => Verdict::Truncated,
             Method::Free if self.choices.iter().any(Choice::was_judged) => Verdict::Satisfied,
             Method::Free => Verdict::Unconstrained,

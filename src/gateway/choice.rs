@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    judge::{Fault, Judge},
+    judge::{Close, Ended, Fault, Judge, Terms},
     second::{Opinion, Second},
 };
 use crate::{
@@ -28,6 +28,10 @@ pub(super) struct Standards {
     pub tools: Arc<ToolStandards>,
     /// What takes an answer apart in which calls stand in the text.
     pub reader: Option<AnswerReader>,
+    /// What the caller has of the answer already.
+    pub sent: Arc<str>,
+    /// An answer that was cut may be closed.
+    pub allow_completion: bool,
 }
 
 /// What calls are judged with.
@@ -42,6 +46,8 @@ pub(super) struct ToolStandards {
 pub(super) struct ToolStandard {
     pub schema: Arc<str>,
     pub program: Arc<Program>,
+    /// The second opinion on them.
+    pub second: Option<Arc<Second>>,
 }
 
 /// What a piece of an answer is made of, in this order.
@@ -59,6 +65,15 @@ pub(super) struct Ending {
     pub cross_check: Option<CrossCheck>,
 }
 
+impl Ending {
+    /// Takes note of what a second validator said of one part: all of them agree, or why one was not asked.
+    fn add(&mut self, opinion: CrossCheck) {
+        if self.cross_check.as_ref().is_none_or(|known| *known == CrossCheck::Agreed) {
+            self.cross_check = Some(opinion);
+        }
+    }
+}
+
 /// One choice of an attempt.
 pub(super) struct Choice {
     standards: Standards,
@@ -70,12 +85,16 @@ pub(super) struct Choice {
     calls: Vec<Call>,
     pub refused: bool,
     pub ended: Option<FinishReason>,
+    /// It was cut, and what was open was closed here.
+    pub completed: bool,
 }
 
 struct Call {
     index: u32,
     name: String,
     judge: Judge,
+    /// The second opinion on the arguments, where they were not masked, and what of them went out.
+    second: Option<(Arc<Second>, String)>,
     /// Arguments that are a text with JSON in it, as far as they came.
     quoted: Option<Vec<u8>>,
     empty: bool,
@@ -83,9 +102,29 @@ struct Call {
 
 impl Choice {
     pub fn new(standards: Standards) -> Self {
-        let judge =
-            standards.answer.as_ref().map(|standard| Judge::new(standard, standards.wrapping, standards.release));
-        Self { standards, judge, passed: String::new(), spoke: false, calls: Vec::new(), refused: false, ended: None }
+        let terms = Terms { wrapping: standards.wrapping, release: standards.release, sent: &standards.sent };
+        let judge = standards.answer.as_ref().map(|standard| Judge::new(standard, terms));
+        let passed = standards.sent.to_string();
+        Self {
+            standards,
+            judge,
+            passed,
+            spoke: false,
+            calls: Vec::new(),
+            refused: false,
+            ended: None,
+            completed: false,
+        }
+    }
+
+    /// What the caller has is an answer, and nothing that matters could come behind it.
+    pub fn is_whole(&mut self) -> bool {
+        self.calls.is_empty() && self.judge.as_mut().is_some_and(Judge::is_whole)
+    }
+
+    /// What was changed on the way to what the caller has.
+    pub fn edits(&mut self) -> Vec<Edit> {
+        self.judge.as_mut().map_or_else(Vec::new, Judge::edits)
     }
 
     /// What the model wrote so far, where it was judged.
@@ -171,8 +210,10 @@ impl Choice {
         if !tools.wanted.parallel && !self.calls.is_empty() {
             return Err(violation("one tool was to be called, not several"));
         }
-        let judge = Judge::new(&standard.program, Wrapping::default(), self.standards.release);
-        self.calls.push(Call { index, name: name.to_owned(), judge, quoted: None, empty: true });
+        let judge = Judge::new(&standard.program, Terms { release: self.standards.release, ..Terms::default() });
+        let second = standard.second.clone().filter(|_| self.standards.release.is_some());
+        let second = second.map(|second| (second, String::new()));
+        self.calls.push(Call { index, name: name.to_owned(), judge, second, quoted: None, empty: true });
         Ok(())
     }
 
@@ -190,14 +231,28 @@ impl Choice {
         if !cut && self.calls.is_empty() && self.standards.tools.wanted.must_call() && !self.refused {
             return Err(violation("a tool was to be called, and none was"));
         }
+        if let (false, false, Some(judge)) = (self.standards.sent.is_empty(), self.spoke, &mut self.judge) {
+            // Nothing came behind what the caller has: right where that is an answer, and else no word of a model.
+            if !cut && !judge.is_accepting() {
+                return Err(Failure::new(FailureKind::Upstream, "the answer was not continued"));
+            }
+            self.spoke = true;
+        }
         // Tool calls, or an answer: with calls there is no answer to judge, and no text may stand beside them.
         let answers = self.calls.is_empty() || self.spoke;
         if let (Some(judge), true, false) = (&mut self.judge, answers, self.refused) {
-            let (text, edits) = judge.end(cut).map_err(failure)?;
-            ending.said.text += &text;
+            let close = match cut {
+                false => Close::Done,
+                true if reason == FinishReason::Length && self.standards.allow_completion => Close::Completed,
+                true => Close::Cut,
+            };
+            let Ended { rest, edits, whole } = judge.end(close).map_err(failure)?;
+            ending.said.text += &rest;
             ending.edits.extend(edits);
-            if !cut {
-                ending.cross_check = self.cross_check(&text)?;
+            self.completed = close == Close::Completed && whole;
+            if !cut || self.completed {
+                self.passed.push_str(&rest);
+                self.cross_check(&self.passed)?.into_iter().for_each(|opinion| ending.add(opinion));
             }
         }
         let called = reason == FinishReason::Stop && self.standards.reader.is_some() && !self.calls.is_empty();
@@ -205,22 +260,14 @@ impl Choice {
         Ok(ending)
     }
 
-    /// What the second opinion on the answer is; `rest` is what of it has not gone out.
-    fn cross_check(&mut self, rest: &str) -> Result<Option<CrossCheck>, Failure> {
-        let Some(second) = &self.standards.second else { return Ok(None) };
-        self.passed.push_str(rest);
-        match second.on(&self.passed) {
-            Opinion::Agrees => Ok(Some(CrossCheck::Agreed)),
-            Opinion::Skipped(reason) => Ok(Some(CrossCheck::Skipped(reason))),
-            Opinion::Objects(why) => {
-                tracing::error!(%why, "an answer satisfies its constraint, and a second validator says that it does not");
-                let message = format!(
-                    "two validators disagree about the answer, which is therefore withheld; this is a defect of one of \
-                     them, and the second says: {why}"
-                );
-                Err(Failure::new(FailureKind::Internal, message).coded("cross_check_failed"))
-            }
-        }
+    /// What its text is judged with, where that is an answer and nothing around it.
+    pub fn answer_program(&self) -> Option<&Arc<Program>> {
+        self.standards.answer.as_ref().filter(|_| self.standards.reader.is_none())
+    }
+
+    /// What the second opinion on an answer is.
+    pub fn cross_check(&self, text: &str) -> Result<Option<CrossCheck>, Failure> {
+        self.standards.second.as_ref().map(|second| checked(second, text, "an answer")).transpose()
     }
 
     /// Nothing came of it: no text, no call, no refusal.
@@ -246,7 +293,11 @@ impl Call {
                 Some(_) => self.empty = false,
             }
         }
-        self.judge.take(arguments.as_bytes()).map_err(|fault| self.blame(fault))
+        let out = self.judge.take(arguments.as_bytes()).map_err(|fault| self.blame(fault))?;
+        if let Some((_, passed)) = &mut self.second {
+            passed.push_str(&out);
+        }
+        Ok(out)
     }
 
     fn end(&mut self, cut: bool, ending: &mut Ending) -> Result<(), Failure> {
@@ -274,9 +325,16 @@ impl Call {
             out += &self.judge.take(b"{}").map_err(|fault| self.blame(fault))?;
             edit("there were no arguments", String::new(), "{}");
         }
-        let (rest, edits) = self.judge.end(cut).map_err(|fault| self.blame(fault))?;
+        // Arguments that were cut are never completed: somebody would act on them.
+        let close = if cut { Close::Cut } else { Close::Done };
+        let Ended { rest, edits, .. } = self.judge.end(close).map_err(|fault| self.blame(fault))?;
         out += &rest;
         ending.edits.extend(edits);
+        if let (Some((second, passed)), false) = (&mut self.second, cut) {
+            passed.push_str(&out);
+            let what = format!("the arguments of {:?}", self.name);
+            ending.add(checked(second, passed, &what)?);
+        }
         if !out.is_empty() {
             ending.said.calls.push(CallPiece { index, id: None, name: None, arguments: out });
         }
@@ -287,6 +345,25 @@ impl Call {
         let mut failure = failure(fault);
         failure.message = format!("the arguments of {:?}: {}", self.name, failure.message);
         failure
+    }
+}
+
+/// What a second validator says of a text that ours takes.
+///
+/// # Errors
+/// It objects.
+fn checked(second: &Second, text: &str, what: &str) -> Result<CrossCheck, Failure> {
+    match second.on(text) {
+        Opinion::Agrees => Ok(CrossCheck::Agreed),
+        Opinion::Skipped(reason) => Ok(CrossCheck::Skipped(reason)),
+        Opinion::Objects(why) => {
+            tracing::error!(%why, "{what} satisfies its constraint, and a second validator says that it does not");
+            let message = format!(
+                "two validators disagree about {what}, which is therefore withheld; this is a defect of one of them, and \
+                 the second says: {why}"
+            );
+            Err(Failure::new(FailureKind::Internal, message).coded("cross_check_failed"))
+        }
     }
 }
 

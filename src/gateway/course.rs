@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::Route;
 use crate::{
     backend::{Backend, Way},
-    inference::{Failure, FailureKind, Message, Method, Prompt, Request},
+    inference::{Failure, FailureKind, Message, Method, Prompt, Request, ToolChoice},
     route::{self, Deployment, Step},
 };
 
@@ -76,6 +76,11 @@ impl Course {
         })
     }
 
+    /// Which of the planned deployments has its turn.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     pub fn deployment(&self) -> &Deployment {
         &self.route.deployments[self.plan[self.at].0]
     }
@@ -109,8 +114,8 @@ impl Course {
         self.route.record(self.plan[self.at].0, route::Outcome::Good);
     }
 
-    /// What comes after this failure of the current attempt. `written`: the answer that was not taken.
-    pub fn after(&mut self, failure: &Failure, written: Option<String>, left: std::time::Duration) -> Next {
+    /// Takes note of a failure. Whether another attempt may be made at all.
+    pub fn record(&mut self, failure: &Failure) -> bool {
         if let Some(outcome) = route::blame(failure.kind, failure.retry_after) {
             self.route.record(self.plan[self.at].0, outcome);
         }
@@ -118,9 +123,15 @@ impl Course {
         let policy = &self.route.policy;
         let spent =
             policy.tokens.is_some_and(|most| self.tokens >= most) || policy.cost.is_some_and(|most| self.cost >= most);
-        if spent || self.attempts >= self.most_attempts {
+        !spent && self.attempts < self.most_attempts
+    }
+
+    /// What comes after this failure of the current attempt. `written`: the answer that was not taken.
+    pub fn after(&mut self, failure: &Failure, written: Option<String>, left: std::time::Duration) -> Next {
+        if !self.record(failure) {
             return Next::End;
         }
+        let policy = &self.route.policy;
         match route::step(failure.kind) {
             Step::GiveUp => Next::End,
             Step::Reask if self.reasks < policy.reasks && self.way().method != Method::Masked => {
@@ -132,17 +143,59 @@ impl Course {
                 self.way += 1;
                 Next::Begin
             }
-            Step::Retry if self.retries < policy.retries => {
-                match route::wait(policy, self.retries, failure.retry_after, self.route.chance()) {
-                    Some(time) if time < left => {
-                        self.retries += 1;
-                        Next::Wait(time)
-                    }
-                    _ => self.next_deployment(),
-                }
-            }
+            Step::Retry => self.retry(failure, left).unwrap_or_else(|| self.next_deployment()),
             _ => self.next_deployment(),
         }
+    }
+
+    /// What comes after this failure once the caller has a part of the answer: only deployments that can go on with it.
+    pub fn after_bytes(&mut self, failure: &Failure, left: std::time::Duration) -> Next {
+        if !self.record(failure) {
+            return Next::End;
+        }
+        let again = match route::step(failure.kind) {
+            Step::GiveUp => return Next::End,
+            Step::Reask if self.reasks < self.route.policy.reasks && self.goes_on() => {
+                self.reasks += 1;
+                Some(Next::Begin)
+            }
+            Step::Retry if self.goes_on() => self.retry(failure, left),
+            _ => None,
+        };
+        again.unwrap_or_else(|| {
+            loop {
+                match self.next_deployment() {
+                    Next::End => return Next::End,
+                    _ if self.goes_on() => return Next::Begin,
+                    _ => {}
+                }
+            }
+        })
+    }
+
+    /// Whether the current deployment can go on with an answer that was begun; from then on that is the way it takes.
+    fn goes_on(&mut self) -> bool {
+        match self.backend().continues() {
+            Some(way) => {
+                self.plan[self.at].1 = vec![way];
+                self.way = 0;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The same deployment after a wait, if that is worth it.
+    fn retry(&mut self, failure: &Failure, left: std::time::Duration) -> Option<Next> {
+        let policy = &self.route.policy;
+        if self.retries >= policy.retries {
+            return None;
+        }
+        let time = route::wait(policy, self.retries, failure.retry_after, self.route.chance())?;
+        (time < left).then(|| {
+            self.retries += 1;
+            Next::Wait(time)
+        })
     }
 
     fn next_deployment(&mut self) -> Next {
@@ -163,6 +216,17 @@ fn uncountable(deployment: &Deployment) -> Failure {
         deployment.id
     );
     Failure::new(FailureKind::Constraint, message).coded("unsupported_constraint")
+}
+
+/// The request, where the caller has a part of the answer already: no tool is called any more.
+pub(super) fn continued(request: &Request, sent: &str, counts: bool) -> Request {
+    let mut request = request.clone();
+    request.tools.choice = ToolChoice::None;
+    if let (false, Some(most)) = (counts, &mut request.output.max_tokens) {
+        // Whoever knows the tokens of what was sent takes them off. Elsewhere four bytes are taken for one.
+        *most = most.saturating_sub((sent.len() / 4) as u32).max(1);
+    }
+    request
 }
 
 /// The request with the answer that was not taken, and why.

@@ -3,6 +3,8 @@
 //! Text that a provider wrote goes through a guard, which repairs what can be repaired and lists the edits; text that was
 //! masked is only read again, since a repair there would hide a defect of ours.
 //!
+//! What the caller has already of an answer, from an attempt that broke off, comes first: what follows extends it.
+//!
 //! Invariant: what came out is always the beginning of a valid answer, and all of it is one when [`Judge::end`] is content.
 
 use std::sync::Arc;
@@ -23,6 +25,36 @@ pub(super) enum Fault {
     Violation(String),
     /// It cannot be judged within the limits of its constraint.
     Outgrown(Overrun),
+}
+
+/// How a text is to be judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms<'a> {
+    pub wrapping: Wrapping,
+    /// When text goes out that was not masked; none for text that was.
+    pub release: Option<Release>,
+    /// What the caller has of it already.
+    pub sent: &'a str,
+}
+
+/// How the writer of a text ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Close {
+    /// It was done.
+    Done,
+    /// It was cut, and stays what it is.
+    Cut,
+    /// It was cut, and what is open may be closed.
+    Completed,
+}
+
+/// What a text ended with.
+pub(super) struct Ended {
+    /// What may still go out.
+    pub rest: String,
+    pub edits: Vec<Edit>,
+    /// All of it satisfies the constraint.
+    pub whole: bool,
 }
 
 /// One text in the making.
@@ -48,10 +80,9 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn new(program: &Arc<Program>, release: Release) -> Self {
+    fn new(program: &Arc<Program>, options: Options, sent: &str) -> Self {
         let repairer = Repairer::of(program.blueprint(), program.automaton());
-        let guard = Guard::new(repairer, Options { release, bounds: FAITHFUL, ..Options::default() });
-        Self { guard: Some(guard), program: program.clone() }
+        Self { guard: Some(Guard::resume(repairer, options, sent)), program: program.clone() }
     }
 
     fn guard(&mut self) -> &mut Guard {
@@ -69,14 +100,48 @@ impl Drop for Guarded {
 }
 
 impl Judge {
-    /// `release`: when text goes out that was not masked; none for text that was.
-    pub fn new(program: &Arc<Program>, wrapping: Wrapping, release: Option<Release>) -> Self {
+    pub fn new(program: &Arc<Program>, terms: Terms) -> Self {
+        let Terms { wrapping, release, sent } = terms;
         let wraps = wrapping != Wrapping::default();
         let reader = match release {
-            None => Reader::Again(Box::new(program.matcher())),
-            Some(release) => Reader::Guard(Box::new(Guarded::new(program, release))),
+            None => {
+                let mut matcher = program.matcher();
+                matcher.accept_bytes(sent.as_bytes());
+                Reader::Again(Box::new(matcher))
+            }
+            Some(release) => {
+                let options = Options { release, bounds: FAITHFUL, ..Options::default() };
+                Reader::Guard(Box::new(Guarded::new(program, options, sent)))
+            }
         };
-        Self { reader, unwrap: wraps.then(|| Unwrap::new(wrapping)), written: Vec::new(), edits: Vec::new() }
+        let written = sent.as_bytes().to_vec();
+        Self { reader, unwrap: wraps.then(|| Unwrap::new(wrapping)), written, edits: Vec::new() }
+    }
+
+    /// What went out is an answer as it stands.
+    pub fn is_accepting(&mut self) -> bool {
+        match &mut self.reader {
+            Reader::Again(matcher) => matcher.is_accepting(),
+            Reader::Guard(guarded) => guarded.guard().is_accepting(),
+        }
+    }
+
+    /// What went out is an answer, and nothing that matters could come behind it.
+    pub fn is_whole(&mut self) -> bool {
+        match &mut self.reader {
+            // Masked text ends by itself where nothing can follow.
+            Reader::Again(_) => false,
+            Reader::Guard(guarded) => guarded.guard().is_whole(),
+        }
+    }
+
+    /// What was changed on the way to what went out so far.
+    pub fn edits(&mut self) -> Vec<Edit> {
+        let guarded = match &mut self.reader {
+            Reader::Again(_) => Vec::new(),
+            Reader::Guard(guarded) => guarded.guard().edits().iter().cloned().map(listed).collect(),
+        };
+        self.edits.iter().cloned().chain(guarded).collect()
     }
 
     /// What the model wrote so far.
@@ -121,11 +186,12 @@ impl Judge {
         unwrap.settle(keep, out);
     }
 
-    /// The text ends; `cut` says that its writer did not mean it to. Gives what may still go out, and the edits.
+    /// The text ends.
     ///
     /// # Errors
     /// A text that is no valid answer, though its writer meant it to end.
-    pub fn end(&mut self, cut: bool) -> Result<(String, Vec<Edit>), Fault> {
+    pub fn end(&mut self, close: Close) -> Result<Ended, Fault> {
+        let cut = close != Close::Done;
         let (mut closed, mut released) = (true, String::new());
         if let Some(mut unwrap) = self.unwrap.take() {
             let mut out = Vec::new();
@@ -139,8 +205,9 @@ impl Judge {
         if !closed && !cut {
             return Err(Fault::Violation("the answer ends before the object that wraps it does".to_owned()));
         }
-        released += &self.reader.end(cut, &mut self.edits)?;
-        Ok((released, std::mem::take(&mut self.edits)))
+        let (rest, whole) = self.reader.end(close, &mut self.edits)?;
+        released += &rest;
+        Ok(Ended { rest: released, edits: std::mem::take(&mut self.edits), whole })
     }
 }
 
@@ -156,19 +223,24 @@ impl Reader {
                 let released = guard.push(text);
                 match guard.hopeless() {
                     None => Ok(released),
-                    Some(_) => settle(guard, End::Done, &mut Vec::new()),
+                    Some(_) => settle(guard, End::Done, &mut Vec::new()).map(|(rest, _)| rest),
                 }
             }
         }
     }
 
-    fn end(&mut self, cut: bool, edits: &mut Vec<Edit>) -> Result<String, Fault> {
+    fn end(&mut self, close: Close, edits: &mut Vec<Edit>) -> Result<(String, bool), Fault> {
         match self {
-            Self::Again(matcher) => match cut || matcher.is_accepting() {
-                true => Ok(String::new()),
-                false => Err(broken(matcher)),
+            Self::Again(matcher) => match (matcher.is_accepting(), close) {
+                (true, _) => Ok((String::new(), true)),
+                (false, Close::Done) => Err(broken(matcher)),
+                (false, _) => Ok((String::new(), false)),
             },
-            Self::Guard(guarded) => settle(guarded.guard(), if cut { End::Cut } else { End::Done }, edits),
+            Self::Guard(guarded) => {
+                let guard = guarded.guard();
+                guard.allow_completion(close == Close::Completed);
+                settle(guard, if close == Close::Done { End::Done } else { End::Cut }, edits)
+            }
         }
     }
 }
@@ -180,9 +252,10 @@ fn broken(matcher: &Matcher) -> Fault {
     }
 }
 
-/// What is left of a guarded text at its end.
-fn settle(guard: &mut Guard, end: End, edits: &mut Vec<Edit>) -> Result<String, Fault> {
+/// What is left of a guarded text at its end, and whether all of it satisfies the constraint.
+fn settle(guard: &mut Guard, end: End, edits: &mut Vec<Edit>) -> Result<(String, bool), Fault> {
     let (rest, verdict) = guard.finish(end);
+    let whole = !matches!(verdict, Verdict::Truncated { .. });
     match verdict {
         Verdict::Satisfied => {}
         Verdict::Repaired { edits: more, .. }
@@ -197,7 +270,7 @@ fn settle(guard: &mut Guard, end: End, edits: &mut Vec<Edit>) -> Result<String, 
         Verdict::Violated { refusal: Hopeless::Overrun(overrun), .. } => return Err(Fault::Outgrown(overrun)),
         Verdict::Violated { violation, .. } => return Err(Fault::Violation(violation.to_string())),
     }
-    Ok(rest)
+    Ok((rest, whole))
 }
 
 /// An edit as the receipt has it.

@@ -13,8 +13,9 @@
 //!   then failed, and what is left is tried: the same deployment told what was wrong, then the next one;
 //! - an answer that was not masked is held against the `jsonschema` crate as well, wherever the two are known to read the
 //!   schema alike; where they then disagree it is withheld, whichever is right;
-//! - once a byte was sent, no other attempt is made: what was sent cannot be taken back;
-//! - what a provider cut (`length`) is never healed;
+//! - what was sent cannot be taken back: once a byte was, an attempt that fails can only be gone on with, by one that
+//!   extends what was sent and is judged from its first byte;
+//! - what a provider cut (`length`) or what broke off is never completed, unless the request allows it;
 //! - dropping an [`Answer`] drops the backend's channel, which frees what it holds;
 //! - an answer ends exactly once, with `Done` or `Failed`: after the time limit, and when the server goes down, too.
 //!
@@ -30,6 +31,7 @@ mod answer;
 mod attempt;
 mod calls;
 mod choice;
+mod continuation;
 mod course;
 mod judge;
 mod load;
@@ -202,12 +204,12 @@ impl Gateway {
         let course = Course::new(route, request.clone(), counts_tokens)?;
         let standards = self.programs.tools(&request).await?;
         // The first deployment's own form of the constraint, too: what is refused is refused before anything starts.
-        self.programs.pair_for(&course, &request, &standards.0).await?;
+        let compiled = self.programs.pair_for(&course, &request, &standards.0).await?;
         let Some(place) = self.load.enter(self.limits.queue, request.output.choices) else {
             let message = format!("{} requests are waiting already; try again later", self.limits.queue);
             return Err(Failure::new(FailureKind::Overloaded, message));
         };
-        let answer = Answer::new(&request, course, standards, self.programs.clone(), place);
+        let answer = Answer::new(&request, course, standards, compiled, self.programs.clone(), place);
         answer.begun(self.stop.subscribe(), self.limits.answer).await
     }
 

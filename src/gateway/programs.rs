@@ -25,8 +25,15 @@ pub(super) struct Pair {
     pub judging: Arc<Program>,
     /// A second opinion on text that was not masked.
     pub second: Option<Arc<Second>>,
-    /// The beginning of the SHA-256 of its text.
-    pub digest: Arc<str>,
+}
+
+impl Pair {
+    /// What masks an answer that begins like this, which a stranger wrote: with the caller's policy if that takes the
+    /// beginning, else leniently.
+    pub(super) fn taking(&self, beginning: &str) -> Arc<Program> {
+        let takes = self.masking.matcher().accept_bytes(beginning.as_bytes()) == beginning.len();
+        if takes { self.masking.clone() } else { self.judging.clone() }
+    }
 }
 
 /// A bounded cache of compiled constraints; the one that was not used for longest goes first.
@@ -145,7 +152,7 @@ impl Programs {
                 let second = foreign.then(|| Second::of(&constraint)).flatten().map(Arc::new);
                 // Given back when the work ends, not when its caller loses patience.
                 drop(permit);
-                Ok(Pair { masking, judging, second, digest: digest(&constraint) })
+                Ok(Pair { masking, judging, second })
             };
             tokio::task::spawn_blocking(compile).await
         };
@@ -219,7 +226,8 @@ fn size(constraint: &Constraint) -> usize {
     }
 }
 
-pub(super) fn digest(constraint: &Constraint) -> Arc<str> {
+/// The beginning of the SHA-256 of its text.
+pub(super) fn digest(constraint: &Constraint) -> String {
     let built;
     let text = match constraint {
         Constraint::JsonObject => "json_object",
@@ -231,7 +239,7 @@ pub(super) fn digest(constraint: &Constraint) -> Arc<str> {
         }
     };
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}")).into()
+    digest.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 pub(super) fn refusal(diagnostic: &Diagnostic) -> Failure {

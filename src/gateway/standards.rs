@@ -6,7 +6,8 @@ use super::{
     calls,
     choice::{ToolStandard, ToolStandards},
     course::Course,
-    programs::{Pair, Programs, digest},
+    programs::{Pair, Programs},
+    second::Second,
 };
 use crate::{
     inference::{Constraint, Failure, FailureKind, Policy, Prompt, Reasoning, Request, ToolForm},
@@ -46,16 +47,33 @@ impl Programs {
             Some(form) => Some(calls::constraint(form, request, tools)?),
             None => None,
         };
-        let Some(constraint) = text.as_ref().or(request.constraint.as_ref()) else { return Ok(None) };
-        let mut pair = match course.backend().engine() {
-            Some(engine) => self.get(engine, constraint, request.policy).await?,
-            None => self.get(self.byte_engine(), constraint, request.policy.lenient()).await?,
-        };
-        // The receipt names what was asked for, whatever stands around it.
-        if let (Some(_), Some(asked)) = (&text, &request.constraint) {
-            pair.digest = digest(asked);
+        match text.as_ref().or(request.constraint.as_ref()) {
+            Some(constraint) => self.compiled_for(course, constraint, request.policy).await.map(Some),
+            None => Ok(None),
         }
-        Ok(Some(pair))
+    }
+
+    /// What is demanded of an answer, and nothing around it, compiled for the backend whose turn it is.
+    pub(super) async fn answer_pair(&self, course: &Course, request: &Request) -> Result<Option<Pair>, Failure> {
+        match &request.constraint {
+            Some(constraint) => self.compiled_for(course, constraint, request.policy).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn compiled_for(&self, course: &Course, constraint: &Constraint, policy: Policy) -> Result<Pair, Failure> {
+        match course.backend().engine() {
+            Some(engine) => self.get(engine, constraint, policy).await,
+            None => self.get(self.byte_engine(), constraint, policy.lenient()).await,
+        }
+    }
+
+    /// The second opinion on a masked answer of which a stranger wrote the beginning.
+    pub(super) async fn second(&self, request: &Request, continues: bool) -> Result<Option<Arc<Second>>, Failure> {
+        match request.constraint.as_ref().filter(|_| continues) {
+            Some(constraint) => Ok(self.get(self.byte_engine(), constraint, request.policy.lenient()).await?.second),
+            None => Ok(None),
+        }
     }
 
     /// What calls of tools are judged with, and what of it could not be enforced.
@@ -75,7 +93,7 @@ impl Programs {
                 }
                 Err(failure) => return Err(failure.about(format!("tools[{index}].function.parameters"))),
             };
-            parameters.insert(tool.name.clone(), ToolStandard { schema, program: pair.judging });
+            parameters.insert(tool.name.clone(), ToolStandard { schema, program: pair.judging, second: pair.second });
         }
         Ok((Arc::new(ToolStandards { parameters, wanted: request.tools.clone() }), notes))
     }

@@ -138,6 +138,16 @@ impl Guard {
         }
     }
 
+    /// An answer of which the caller has this much already: whatever comes behind extends it. `released` begins a valid
+    /// answer.
+    pub fn resume(repairer: Repairer, options: Options, released: &str) -> Self {
+        let mut guard = Self::new(repairer, options);
+        guard.text.extend_from_slice(released.as_bytes());
+        guard.walk(0);
+        guard.sent = guard.released.len();
+        guard
+    }
+
     /// Takes the next piece; a character may be split between two. Returns what may be passed on: whole characters, and
     /// together with all before the beginning of a valid answer.
     ///
@@ -181,6 +191,41 @@ impl Guard {
     /// All that came is one JSON value as it stands.
     pub fn came_as_json(&self) -> bool {
         serde_json::from_slice::<serde::de::IgnoredAny>(&self.text).is_ok()
+    }
+
+    /// Whether a text that was cut may be closed.
+    pub fn allow_completion(&mut self, allow: bool) {
+        self.options.allow_completion = allow;
+    }
+
+    /// What was changed on the way to what was released so far.
+    pub fn edits(&self) -> &[Edit] {
+        &self.edits
+    }
+
+    /// What was passed on may end as it stands.
+    pub fn is_accepting(&mut self) -> bool {
+        self.released_state().is_some_and(|state| Automaton::accepts(self.repairer.machine(), state))
+    }
+
+    /// What was passed on is an answer to which nothing can be added but JSON's white space behind it.
+    pub fn is_whole(&mut self) -> bool {
+        let (state, is_json) = (self.released_state(), self.repairer.is_json());
+        let machine = self.repairer.machine();
+        let Some(state) = state.filter(|state| Automaton::accepts(machine, *state)) else { return false };
+        let mark = Recognizer::mark(machine);
+        let idle = |byte: &u8| is_json && b" \t\n\r".contains(byte);
+        let ends = (0..=u8::MAX).all(|byte| idle(&byte) || Automaton::step(machine, state, byte).is_none());
+        Recognizer::forget_since(machine, mark);
+        ends
+    }
+
+    /// Where the text that was passed on leads.
+    fn released_state(&mut self) -> Option<State> {
+        let machine = self.repairer.machine();
+        machine.begin();
+        let start = Automaton::start(machine);
+        self.released[..self.sent].iter().try_fold(start, |state, byte| Automaton::step(machine, state, *byte))
     }
 
     /// The JSON pointer of the place that the answer has come to.
@@ -335,7 +380,11 @@ impl Guard {
             false => self.repaired(&mut Bytes::new(&text), bounds, false),
         };
         self.text = text;
-        verdict.unwrap_or_else(|refusal| self.violated(refusal))
+        match verdict {
+            // What cannot be completed stays what it is.
+            Err(_) if end == End::Cut && !accepted => Verdict::Truncated { edits: std::mem::take(&mut self.edits) },
+            verdict => verdict.unwrap_or_else(|refusal| self.violated(refusal)),
+        }
     }
 
     fn repaired<M: Model>(&mut self, reading: &mut M, bounds: Bounds, pointers: bool) -> Result<Verdict, Hopeless> {

@@ -30,6 +30,9 @@ pub enum Verdict {
     Satisfied,
     /// A choice was cut by `max_tokens` or the context: its text is the beginning of a valid answer.
     Truncated,
+    /// A choice was cut, and what was left open was closed here, as the request allows: its text satisfies the constraint,
+    /// and its writer had more to say.
+    Completed,
     /// Nothing was demanded.
     Unconstrained,
     /// The model declined to answer.
@@ -61,6 +64,7 @@ impl Verdict {
         match self {
             Self::Satisfied => "satisfied",
             Self::Truncated => "truncated",
+            Self::Completed => "completed",
             Self::Unconstrained => "unconstrained",
             Self::Refused => "refused",
             Self::Filtered => "filtered",
@@ -97,6 +101,10 @@ pub struct Attempt {
     pub provider: Option<&'static str>,
     pub method: Method,
     pub outcome: Verdict,
+    /// Bytes of the answer that the caller had from attempts before this one, which went on with it. Left out where it
+    /// began anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continued_at: Option<u64>,
     pub times: Times,
     pub tokens: Usage,
     /// Money, where prices are known.
@@ -129,13 +137,18 @@ pub struct Receipt {
     pub attempts: Vec<Attempt>,
     pub edits: Vec<Edit>,
     pub verdict: Verdict,
-    /// Left out where there is nothing to check a second time: masked and free answers, and those that were cut.
+    /// The answer was begun by one attempt and went on with another. Left out if false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub continued: bool,
+    /// Of the answer, or of the arguments of all calls. Left out where there is nothing to check a second time: masked and
+    /// free answers, and those that were cut.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cross_check: Option<CrossCheck>,
     /// Money over all attempts, where prices are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
-    /// The beginning of the SHA-256 of the constraint's text, the same for equal constraints.
+    /// The beginning of the SHA-256 of the constraint's text as it was sent, the same for equal constraints: of a
+    /// `response_format` and its like. Left out where only tools bound the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub constraint: Option<String>,
     /// Places in the constraint (JSON pointers) that demand nothing and were read as annotations.

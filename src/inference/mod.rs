@@ -137,6 +137,8 @@ pub struct Request {
     pub delivery: Delivery,
     /// Most attempts, where the caller sets it.
     pub max_attempts: Option<u32>,
+    /// A constrained answer that was cut may be closed, and is then told to be completed.
+    pub allow_completion: bool,
 }
 
 /// When text is handed to the caller.

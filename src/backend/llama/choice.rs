@@ -16,6 +16,7 @@ use std::{
 use super::{
     fast_forward,
     sampler::{Sampler, Scratch},
+    seam::{Seam, spelling},
     softmax::Row,
     stop::{Found, Stops},
     text::{Outgoing, Piece},
@@ -37,6 +38,9 @@ pub(super) struct Model {
     pub fast_forward: bool,
 }
 
+/// Draws at the seam before the tokenizer's own cut is taken.
+const DRAWS: usize = 8;
+
 /// Which choice of which job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChoiceId {
@@ -57,6 +61,8 @@ pub(super) struct Choice {
     outgoing: Outgoing,
     stops: Stops,
     constraint: Option<Constrained>,
+    /// What the answer's tokens still have to spell of a beginning that the caller has.
+    rest: Vec<u8>,
     ending: Option<FinishReason>,
 }
 
@@ -67,54 +73,74 @@ struct Constrained {
     matcher: Option<Matcher>,
     /// What may come after the last token, if it is known already.
     mask: Option<Arc<TokenMask>>,
-    /// The state after some bytes of the answer, to tell whether it may end where a stop text begins.
+    /// The state behind what the caller has of the answer before anything is written.
+    begun: Matcher,
+    /// The state after some bytes of what is written, to tell whether it may end where a stop text begins.
     behind: (usize, Matcher),
     steering: Steering,
     spent: Duration,
 }
 
 impl Choice {
-    /// A choice with nothing written yet. What its constraint forces at the beginning is written at once.
+    /// A choice with nothing written yet, behind a beginning if there is one. What its constraint forces at the beginning is
+    /// written at once.
     pub fn new(
         id: ChoiceId,
         request: &Request,
         program: Option<&Arc<Program>>,
         prompt: &[TokenId],
+        seam: Option<&Seam>,
         seed: u64,
         model: &Model,
     ) -> Self {
-        let room = model.context - prompt.len();
-        let constraint = program.map(|program| Constrained {
-            program: program.clone(),
-            matcher: Some(program.matcher()),
-            mask: None,
-            behind: (0, program.matcher()),
-            steering: Steering::new(&mut program.matcher()),
-            spent: Duration::ZERO,
+        let lead = seam.map_or(&[][..], |seam| &seam.tokens);
+        let room = model.context - prompt.len() - lead.len();
+        let constraint = program.map(|program| {
+            let begun = seam.map_or_else(|| program.matcher(), |seam| seam.behind.clone());
+            Constrained {
+                program: program.clone(),
+                matcher: Some(seam.map_or_else(|| program.matcher(), |seam| seam.matcher.clone())),
+                mask: None,
+                behind: (0, begun.clone()),
+                steering: Steering::new(&mut begun.clone()),
+                begun,
+                spent: Duration::ZERO,
+            }
         });
         let mut choice = Self {
             id,
-            tokens: prompt.to_vec(),
-            prompt: prompt.len(),
+            tokens: [prompt, lead].concat(),
+            prompt: prompt.len() + lead.len(),
             forced: 0,
             told: 0,
-            most: request.output.max_tokens.map_or(room, |most| room.min(most as usize)),
+            most: request.output.max_tokens.map_or(room, |most| room.min((most as usize).saturating_sub(lead.len()))),
             logprobs: request.output.logprobs,
             sampler: Sampler::new(&request.sampling, &model.suppressed, seed, id.index, prompt),
             outgoing: Outgoing::new(constraint.is_some()),
             stops: Stops::new(&request.output.stop),
             constraint,
+            rest: seam.map_or_else(Vec::new, |seam| seam.rest.clone()),
             ending: None,
         };
+        lead.iter().for_each(|token| choice.sampler.written(*token));
         choice.advance(model);
         choice
     }
 
     /// The tokens that an answer takes at least, if that is more than this one may have, and how many it may have.
     /// Nothing is written yet.
-    pub fn lacks_room(&self) -> Option<(usize, usize)> {
-        let program = &self.constraint.as_ref()?.program;
-        program.matcher().needs(self.most).map(|needed| (needed, self.most))
+    pub fn lacks_room(&self, model: &Model) -> Option<(usize, usize)> {
+        let mut begun = self.constraint.as_ref()?.begun.clone();
+        let rest = self.rest_tokens(model).len();
+        match self.most.checked_sub(rest) {
+            Some(most) => begun.needs(most).map(|needed| (needed + rest, self.most)),
+            None => Some((rest + begun.needs(0).unwrap_or(0), self.most)),
+        }
+    }
+
+    /// What is left of the beginning, as the tokenizer cuts it.
+    fn rest_tokens(&self, model: &Model) -> Vec<TokenId> {
+        std::str::from_utf8(&self.rest).ok().and_then(|text| model.tokenizer.exact(text)).unwrap_or_default()
     }
 
     /// Tokens of the answer so far.
@@ -195,6 +221,7 @@ impl Choice {
     fn draw(&mut self, logits: &[f32], model: &Model, scratch: &mut Scratch) -> Result<(), Failure> {
         let mask = self.constraint.as_mut().and_then(|constraint| constraint.mask.take());
         let token = match mask {
+            Some(mask) if !self.rest.is_empty() => self.draw_at_seam(&mask, logits, model, scratch)?,
             Some(mask) => self.draw_within(mask, logits, scratch)?,
             None if self.constraint.is_some() => return Err(self.broken("no mask was made")),
             None => {
@@ -236,6 +263,40 @@ impl Choice {
         }
     }
 
+    /// Draws a token of what is left of the beginning, or one that begins with all of it; the matcher has taken it then.
+    fn draw_at_seam(
+        &mut self,
+        mask: &TokenMask,
+        logits: &[f32],
+        model: &Model,
+        scratch: &mut Scratch,
+    ) -> Result<TokenId, Failure> {
+        let left = (self.most - self.written()).saturating_sub(1);
+        let cut = self.rest_tokens(model);
+        let vocabulary = model.tokenizer.vocabulary();
+        let Some(Constrained { matcher: Some(matcher), steering, begun, .. }) = &mut self.constraint else {
+            return Err(self.broken("the matcher was not given back"));
+        };
+        // A token for each byte may be drawn: where that leaves no room for the way home, none is.
+        let tight = left < self.rest.len() || begun.clone().needs(left - self.rest.len()).is_some();
+        let mut fitting = Arc::new(spelling(mask, vocabulary, &self.rest));
+        for _ in 0..if tight { 0 } else { DRAWS } {
+            let Ok(token) = self.sampler.draw(logits, Some(&fitting), scratch) else { break };
+            if matcher.accept(token).is_err() {
+                return Err(self.broken(&format!("token {token} is in the mask, but is refused")));
+            }
+            if vocabulary.bytes(token).len() < self.rest.len() || steering.fits(matcher, &[token], left) {
+                return Ok(token);
+            }
+            matcher.rollback(1);
+            Arc::make_mut(&mut fitting).remove(token);
+        }
+        match cut.first().filter(|token| matcher.accept(**token).is_ok()) {
+            Some(token) => Ok(*token),
+            None => Err(self.broken("what the caller has cannot be spelled")),
+        }
+    }
+
     fn write(&mut self, token: TokenId) {
         self.tokens.push(token);
         self.sampler.written(token);
@@ -245,7 +306,9 @@ impl Choice {
     fn advance(&mut self, model: &Model) {
         let room = self.most - self.written();
         let start = Instant::now();
-        if let Some(Constrained { matcher: Some(matcher), mask, steering, spent, .. }) = &mut self.constraint {
+        if self.rest.is_empty()
+            && let Some(Constrained { matcher: Some(matcher), mask, steering, spent, .. }) = &mut self.constraint
+        {
             let mut taken = match model.fast_forward && room > 0 {
                 true => fast_forward::take(matcher, &model.tokenizer, &self.tokens, room),
                 false => Vec::new(),
@@ -287,7 +350,10 @@ impl Choice {
         // A special token that a constraint asked for is part of its text.
         let is_text = self.constraint.is_some() || vocabulary.kind(token) == TokenKind::Text;
         let bytes = if is_text { vocabulary.bytes(token) } else { &[] };
-        self.outgoing.push(bytes, logprob);
+        // What the caller has is not sent again.
+        let again = self.rest.len().min(bytes.len());
+        self.rest.drain(..again);
+        self.outgoing.push(&bytes[again..], logprob);
     }
 
     /// What can be sent now, and the reason if this was the last of it.
@@ -340,7 +406,7 @@ impl Constrained {
             return false;
         }
         if place < self.behind.0 {
-            self.behind = (0, self.program.matcher());
+            self.behind = (0, self.begun.clone());
         }
         let (at, matcher) = &mut self.behind;
         *at += matcher.accept_bytes(&answer[*at..place]);

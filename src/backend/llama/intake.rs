@@ -12,12 +12,14 @@ use super::{
     choice::{Choice, ChoiceId, Model},
     job::{Job, Ticket},
     prompt,
+    seam::Seam,
     template::ChatTemplate,
     worker::Message,
 };
 use crate::{
     backend,
-    inference::{Event, Failure, FailureKind, Request},
+    inference::{Event, Failure, FailureKind, Prompt, Request},
+    vocab::TokenId,
 };
 
 /// What callers want.
@@ -91,24 +93,52 @@ impl Intake {
         if request.sampling.logit_bias.iter().any(|(token, _)| *token as usize >= size) {
             return refuse("logit_bias", &format!("the model's vocabulary has {size} tokens"));
         }
-        let prompt = prompt::tokens(request, &self.model.tokenizer, &self.template, self.model.context)?;
+        let mut prompt = prompt::tokens(request, &self.model.tokenizer, &self.template, self.model.context)?;
+        let seam = self.seam(job, &mut prompt.tokens)?;
         let seed = request.sampling.seed.unwrap_or_else(rand::random);
         let choice = |index| {
-            Choice::new(ChoiceId { job: id, index }, request, job.program.as_ref(), &prompt.tokens, seed, &self.model)
+            let id = ChoiceId { job: id, index };
+            Choice::new(id, request, job.program.as_ref(), &prompt.tokens, seam.as_ref(), seed, &self.model)
         };
         let choices: Vec<Choice> = (0..request.output.choices).map(choice).collect();
-        match choices.first().and_then(Choice::lacks_room) {
-            Some((needed, room)) => Err(too_short(request, needed, room)),
+        match choices.first().and_then(|choice| choice.lacks_room(&self.model)) {
+            Some((needed, room)) => {
+                let lead = seam.as_ref().map_or(0, |seam| seam.tokens.len());
+                Err(too_short(request, needed + lead, room + lead))
+            }
             None => Ok((choices, prompt.echo)),
         }
     }
 }
 
+impl Intake {
+    /// The beginning of the answer, if the caller has one. What models write before an answer comes behind the prompt.
+    fn seam(&self, job: &backend::Job, prompt: &mut Vec<TokenId>) -> Result<Option<Seam>, Failure> {
+        let Some(beginning) = &job.prefix else { return Ok(None) };
+        let ours = |what: &str| Failure::new(FailureKind::Internal, what);
+        let program =
+            job.program.as_ref().ok_or_else(|| ours("an answer without a constraint cannot be gone on with"))?;
+        let tokenizer = &self.model.tokenizer;
+        if let Prompt::Chat(_) = job.request.prompt {
+            let form = self.template.tool_form();
+            prompt.extend(tokenizer.with_special(&form.family.before_answer(form.reasoning)));
+        }
+        let seam = Seam::new(program, tokenizer, prompt, beginning);
+        let seam = seam.ok_or_else(|| ours("the constraint does not take what was written of the answer"))?;
+        let (taken, context) = (prompt.len() + seam.tokens.len(), self.model.context);
+        if taken >= context {
+            let message = format!("the prompt and what was written of the answer have {taken} tokens of {context}");
+            return Err(Failure::new(FailureKind::ContextLength, message).coded("context_length_exceeded"));
+        }
+        Ok(Some(seam))
+    }
+}
+
 /// No answer that satisfies the constraint fits.
 fn too_short(request: &Request, needed: usize, room: usize) -> Failure {
-    if request.output.max_tokens.is_some_and(|most| most as usize <= room) {
+    if let Some(most) = request.output.max_tokens.filter(|most| *most as usize <= room) {
         let message = format!(
-            "max_tokens is {room}, but a text that satisfies the constraint takes {needed} tokens; ask for at least {needed}"
+            "max_tokens is {most}, but a text that satisfies the constraint takes {needed} tokens; ask for at least {needed}"
         );
         return Failure::new(FailureKind::BadRequest, message).about("max_tokens").coded("max_tokens_too_small");
     }

@@ -12,6 +12,7 @@
 //! - A token that the mask forbids is never sampled; without a mask nothing is sampled in a constrained answer.
 //! - Forced text is tokenised as the tokenizer would have done it (see `fast_forward.rs`).
 //! - Calls of tools are text that the constraint is about; special tokens in a constrained answer are spelled out in it.
+//! - An answer that was begun elsewhere is gone on with in the tokens that the tokenizer would have cut (see `seam.rs`).
 //! - No text of a caller becomes a control token in a chat (see `template.rs`); in a raw prompt control tokens mean
 //!   themselves.
 //! - What is drawn depends on the request, its seed and the logits only. llama.cpp's logits differ in their last bits
@@ -39,6 +40,7 @@ mod log;
 mod masks;
 mod prompt;
 mod sampler;
+mod seam;
 mod softmax;
 mod stop;
 mod template;

@@ -55,6 +55,7 @@ fn request(prompt: Prompt) -> Request {
         tools: Tools::default(),
         delivery: Delivery::default(),
         max_attempts: None,
+        allow_completion: false,
     }
 }
 
@@ -503,4 +504,51 @@ fn files_that_are_no_models_are_told_apart() {
     std::fs::remove_dir_all(&folder).expect("removed");
     let wrong = LlamaBackend::load("x", LlamaOptions { sequences: 0, ..LlamaOptions::default() });
     assert!(matches!(wrong.err(), Some(LoadError::Option { option: "sequences", .. })));
+}
+
+/// Wherever an answer broke off, the model goes on with it: what comes is an extension that the constraint takes.
+#[test]
+fn answers_that_were_begun_are_gone_on_with() {
+    // A model of its own: other tests compare answers, which may change with the company that they are decoded in.
+    let Some(path) = model_file() else { return eprintln!("SKIPPED: no model") };
+    let backend = LlamaBackend::load(path, options()).expect("the model loads");
+    let schema = r#"{"type":"object","properties":{"name":{"type":"string","maxLength":12},"ages":{"type":"array","items":
+        {"type":"integer","minimum":0,"maximum":130},"maxItems":3}},"required":["name","ages"],"additionalProperties":false}"#;
+    let constraint = Constraint::JsonSchema(schema.into());
+    let programs =
+        [Policy::default(), Policy::LENIENT].map(|policy| backend.engine.compile(&constraint, policy).unwrap());
+    let [strict, lenient] = &programs;
+    let go_on = |program: &Arc<crate::matcher::Program>, beginning: &str, most: u32, seed: u64| {
+        let mut request = request(Prompt::Chat(vec![Message::new("user", "Invent a person.")]));
+        request.constraint = Some(constraint.clone());
+        request.output.max_tokens = Some(most);
+        request.sampling.seed = Some(seed);
+        let prefix = Some(Arc::from(beginning));
+        collect(backend.start(Job { prefix, ..Job::new(Arc::new(request), Some(program.clone())) }).expect("starts"))
+    };
+    for (program, whole) in [
+        (strict, r#"{"name":"Ännchen 🙂","ages":[12,30]}"#),
+        (lenient, "{ \"ages\" : [ 12 ],\n \"name\" : \"\\u0041nn\" }"),
+    ] {
+        for at in (1..whole.len()).step_by(2).filter(|at| whole.is_char_boundary(*at)) {
+            let beginning = &whole[..at];
+            let answer = go_on(program, beginning, 60, at as u64);
+            assert_eq!((answer.failure, answer.reasons), (None, vec![Some(FinishReason::Stop)]), "{beginning:?}");
+            let text = beginning.to_owned() + answer.texts.first().map_or("", String::as_str);
+            let mut judge = lenient.matcher();
+            assert_eq!(judge.accept_bytes(text.as_bytes()), text.len(), "{beginning:?} became {text:?}");
+            assert!(judge.is_accepting(), "{beginning:?} became {text:?}");
+            assert!(answer.usage.prompt_tokens > 8 && answer.usage.completion_tokens > 0);
+        }
+    }
+    // Within few tokens, the way home is taken; within too few, there is an error and no text.
+    for most in (1..40).step_by(3) {
+        let answer = go_on(strict, r#"{"name":"An"#, most, 1);
+        match answer.failure {
+            Some(failure) => assert!(most < 20 && failure.kind == FailureKind::BadRequest, "{most}: {failure}"),
+            None => assert_eq!(answer.reasons, [Some(FinishReason::Stop)], "{most}"),
+        }
+    }
+    let wrong = go_on(strict, r#"{"nome"#, 50, 1).failure.expect("no such member");
+    assert_eq!(wrong.kind, FailureKind::Internal);
 }

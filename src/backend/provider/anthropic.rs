@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Call, Framing, Reader, Settings, Vendor,
+    Call, Framing, Prefill, Reader, Settings, Vendor,
     ways::{SchemaMode, Schemas, answer_tool, check_one_choice, check_sampling, messages},
 };
 use crate::{
@@ -65,7 +65,13 @@ impl Vendor for Anthropic {
             false => self.schemas.strict_tools(&job.request.tools.list),
         };
         let schema = self.schemas.of(job)?;
-        let messages = messages(job, false);
+        let mut messages = messages(job, false);
+        if job.prefix.is_some()
+            && let Some(begun) = messages.to_mut().last_mut()
+        {
+            // Refused there if white space is its end; the seam knows that it is missing.
+            begun.content.truncate(begun.content.trim_end().len());
+        }
         let tool = schema.as_deref().filter(|_| job.way.method == Method::ForcedTool).map(answer_tool);
         let ask = Ask {
             model: &settings.model,
@@ -108,9 +114,23 @@ impl Vendor for Anthropic {
         failure_of(status, body, retry_after, constrained)
     }
 
+    fn prefill(&self, settings: &Settings) -> Option<Prefill> {
+        let takes = settings.prefill.unwrap_or_else(|| takes_prefill(&settings.model));
+        takes.then_some(Prefill::Plain { echoes: false })
+    }
+
     fn refused(&self, job: &Job) {
         self.schemas.refused(job);
     }
+}
+
+/// Whether a Claude model goes on with an answer that was begun: those up to 4.5 do, later ones refuse it.
+pub(super) fn takes_prefill(model: &str) -> bool {
+    let Some((_, version)) = model.split_once("claude") else { return false };
+    // Dates are longer.
+    let parts = version.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|part| part.len() < 3);
+    let mut numbers = parts.filter_map(|part| part.parse::<u32>().ok());
+    numbers.next().is_some_and(|major| (major, numbers.next().unwrap_or(0)) <= (4, 5))
 }
 
 struct Messages(MessagesReader);
@@ -130,5 +150,28 @@ impl Reader for Messages {
 
     fn whole(&mut self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Failure> {
         self.0.whole(body, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_models_take_the_beginning_of_an_answer() {
+        for model in [
+            "claude-3-5-sonnet-20241022",
+            "claude-opus-4-20250514",
+            "claude-opus-4-1@20250805",
+            "claude-haiku-4-5",
+            "anthropic/claude-sonnet-4.5",
+            "claude-2.1",
+        ] {
+            assert!(takes_prefill(model), "{model}");
+        }
+        for model in ["claude-opus-4-6", "claude-sonnet-4.6", "claude-sonnet-5", "claude-fable-5-1", "claude", "gpt-4"]
+        {
+            assert!(!takes_prefill(model), "{model}");
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Vendor for Bedrock {
 }
 
 /// A model's id within a path: colons and slashes are escaped.
-fn escaped(model: &str) -> String {
+pub(super) fn escaped(model: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     model.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -1,6 +1,7 @@
 //! One request over HTTP: sent, watched, read, given up.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use reqwest::{
 };
 use tokio::{sync::mpsc::UnboundedSender, time::timeout_at};
 
-use super::{Call, Reader, Settings, Vendor, frames::Frames};
+use super::{Call, Reader, Settings, Vendor, frames::Frames, seam::Seam};
 use crate::{
     backend::Job,
     inference::{Delivery, Event, Failure, FailureKind, Times},
@@ -80,7 +81,8 @@ impl Run {
 
     async fn answer(&self) -> Result<(), Failure> {
         let stream = self.job.request.delivery != Delivery::Whole;
-        let Call { url, headers, body } = self.vendor.call(&self.settings, &self.job, stream)?;
+        let settings = self.settings().await?;
+        let Call { url, headers, body } = self.vendor.call(&settings, &self.job, stream)?;
         let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         for (name, value) in &headers {
             request = request.header(*name, value);
@@ -103,14 +105,18 @@ impl Run {
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
             let body = read(response, ERROR_BYTES, &clock).await.unwrap_or_default();
+            if let (401, Some(tokens), Some(key)) = (status.as_u16(), &settings.tokens, &settings.key) {
+                tokens.forget(key).await;
+            }
             return Err(self.vendor.failure(status.as_u16(), &body, retry_after, self.constrained()));
         }
         let _ = self.sender.send(Event::Started { prompt_tokens: 0 });
         let content_type = content_type(response.headers());
         let streams = Frames::is_stream(self.vendor.framing(), &content_type);
         let mut reader = self.vendor.reader(&self.job);
+        let mut seam = self.seam();
         if streams {
-            return self.stream(response, &mut *reader, &mut clock).await;
+            return self.stream(response, &mut *reader, &mut clock, &mut seam).await;
         }
         let body = read(response, self.settings.answer_bytes, &clock).await?;
         clock.heard();
@@ -122,15 +128,37 @@ impl Run {
         }
         let mut out = Vec::new();
         reader.whole(&body, &mut out)?;
-        self.send(&mut out, &clock);
+        self.send(&mut out, &clock, &mut seam);
         Ok(())
+    }
+
+    /// The settings, with a key that is valid now.
+    async fn settings(&self) -> Result<Cow<'_, Settings>, Failure> {
+        match &self.settings.tokens {
+            None => Ok(Cow::Borrowed(&*self.settings)),
+            Some(tokens) => {
+                Ok(Cow::Owned(Settings { key: Some(tokens.token().await?), ..Settings::clone(&self.settings) }))
+            }
+        }
     }
 
     fn constrained(&self) -> bool {
         self.job.request.constraint.is_some() || self.job.request.tools.in_play()
     }
 
-    async fn stream(&self, response: Response, reader: &mut dyn Reader, clock: &mut Clock) -> Result<(), Failure> {
+    /// Where the answer goes on with one that was begun.
+    fn seam(&self) -> Seam {
+        let echoes = self.vendor.prefill(&self.settings).is_some_and(super::Prefill::echoes);
+        self.job.prefix.as_ref().map_or_else(Seam::none, |prefix| Seam::new(prefix, echoes))
+    }
+
+    async fn stream(
+        &self,
+        response: Response,
+        reader: &mut dyn Reader,
+        clock: &mut Clock,
+        seam: &mut Seam,
+    ) -> Result<(), Failure> {
         let mut response = response;
         let mut frames = Frames::new(self.vendor.framing(), self.settings.answer_bytes);
         let (mut out, mut bytes) = (Vec::new(), 0usize);
@@ -147,20 +175,29 @@ impl Run {
             if reader.is_done() {
                 break;
             }
-            self.send(&mut out, clock);
+            self.send(&mut out, clock, seam);
         }
         if !reader.is_done() {
             frames.end(reader, &mut out)?;
         }
         reader.end(&mut out)?;
-        self.send(&mut out, clock);
+        self.send(&mut out, clock, seam);
         Ok(())
     }
 
-    fn send(&self, out: &mut Vec<Event>, clock: &Clock) {
+    fn send(&self, out: &mut Vec<Event>, clock: &Clock, seam: &mut Seam) {
         for mut event in out.drain(..) {
-            if let Event::Done { times, .. } = &mut event {
-                *times = clock.times();
+            match &mut event {
+                Event::Done { times, .. } => *times = clock.times(),
+                Event::Text { text, .. } => *text = seam.take(text),
+                Event::Finished { choice, .. } => {
+                    let text = seam.end();
+                    if !text.is_empty() {
+                        let held = Event::Text { choice: *choice, text, logprobs: Vec::new() };
+                        let _ = self.sender.send(held); // as below
+                    }
+                }
+                _ => {}
             }
             let _ = self.sender.send(event); // whoever is gone ends this run by itself
         }

@@ -16,6 +16,25 @@ pub enum Auth {
     Header(&'static str),
 }
 
+/// How a model is given the beginning of its answer: as the last message, which is the assistant's. Hosts differ in how
+/// they are told that it is not a turn of its own, and in whether they say it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefill {
+    /// Nothing tells them.
+    Plain { echoes: bool },
+    /// The message says `prefix: true`.
+    Marked { echoes: bool },
+    /// Members of the request say so, as JSON without its braces.
+    Asked(&'static str),
+}
+
+impl Prefill {
+    /// The answer may begin with what it was given.
+    pub fn echoes(self) -> bool {
+        matches!(self, Self::Plain { echoes: true } | Self::Marked { echoes: true })
+    }
+}
+
 /// One host.
 #[derive(Clone, Copy, Debug)]
 pub struct Host {
@@ -38,6 +57,8 @@ pub struct Host {
     pub tools: bool,
     /// Strict parameters of tools.
     pub strict_tools: Option<&'static Subset>,
+    /// How its models go on with an answer that was begun; none if that hangs on the model, or is not known.
+    pub prefill: Option<Prefill>,
     pub shape: Shape,
 }
 
@@ -68,6 +89,7 @@ const PLAIN: Host = Host {
     forced_tool: None,
     tools: true,
     strict_tools: None,
+    prefill: None,
     shape: SHAPE,
 };
 
@@ -90,7 +112,8 @@ pub const HOSTS: &[Host] = &[
         },
         ..PLAIN
     },
-    // The v1 surface: https://RESOURCE.openai.azure.com/openai/v1, with the deployment's name as the model.
+    // The v1 surface: https://RESOURCE.openai.azure.com/openai/v1, with the deployment's name as the model. Older addresses
+    // have that name and a version in them, and begin with https://RESOURCE.openai.azure.com.
     Host {
         kind: "azure_openai",
         needs_key: true,
@@ -110,6 +133,7 @@ pub const HOSTS: &[Host] = &[
         kind: "mistral",
         base_url: Some("https://api.mistral.ai/v1"),
         needs_key: true,
+        prefill: Some(Prefill::Marked { echoes: true }),
         shape: Shape {
             needs_parameters: true,
             seed: "random_seed",
@@ -120,13 +144,14 @@ pub const HOSTS: &[Host] = &[
         },
         ..PLAIN
     },
-    // No json_schema; forced calls need thinking to be off, and strict ones the beta address.
+    // No json_schema; forced calls need thinking to be off; strict ones, and answers that were begun, the beta address.
     Host {
         kind: "deepseek",
         base_url: Some("https://api.deepseek.com"),
         needs_key: true,
         schema: SchemaMode::None,
         forced_tool: Some(&DEEPSEEK),
+        prefill: Some(Prefill::Marked { echoes: false }),
         shape: Shape {
             strict: false,
             parallel_calls: false,
@@ -164,6 +189,7 @@ pub const HOSTS: &[Host] = &[
         kind: "vllm",
         schema: SchemaMode::Any,
         show_schema: true,
+        prefill: Some(Prefill::Asked(r#""add_generation_prompt":false,"continue_final_message":true"#)),
         shape: Shape { sampling: LOCAL_SAMPLING, ..SHAPE },
         ..PLAIN
     },
@@ -171,6 +197,7 @@ pub const HOSTS: &[Host] = &[
         kind: "sglang",
         schema: SchemaMode::Any,
         show_schema: true,
+        prefill: Some(Prefill::Asked(r#""continue_final_message":true"#)),
         shape: Shape { sampling: LOCAL_SAMPLING, ..SHAPE },
         ..PLAIN
     },
@@ -178,6 +205,7 @@ pub const HOSTS: &[Host] = &[
         kind: "llama_server",
         schema: SchemaMode::Any,
         show_schema: true,
+        prefill: Some(Prefill::Plain { echoes: true }),
         shape: Shape { sampling: LOCAL_SAMPLING, strict: false, default_temperature: false, ..SHAPE },
         ..PLAIN
     },
@@ -201,12 +229,12 @@ pub struct Home {
 }
 
 /// Those that speak a protocol of their own. Within Vertex the address ends with the project and the location:
-/// `https://HOST/v1/projects/PROJECT/locations/LOCATION`, and the key is an access token.
+/// `https://HOST/v1/projects/PROJECT/locations/LOCATION`, and the key is an access token, given or fetched.
 const OWN: &[(&str, Home)] = &[
     ("anthropic", Home { base_url: Some("https://api.anthropic.com/v1"), needs_key: true }),
-    ("vertex_anthropic", Home { base_url: None, needs_key: true }),
+    ("vertex_anthropic", Home { base_url: None, needs_key: false }),
     ("gemini", Home { base_url: Some("https://generativelanguage.googleapis.com/v1beta"), needs_key: true }),
-    ("vertex_gemini", Home { base_url: None, needs_key: true }),
+    ("vertex_gemini", Home { base_url: None, needs_key: false }),
     ("ollama", Home { base_url: Some("http://127.0.0.1:11434"), needs_key: false }),
     // Its address follows from the region; its keys are those of the account, or an API key.
     ("bedrock", Home { base_url: None, needs_key: false }),
@@ -233,6 +261,9 @@ mod tests {
         for (index, host) in HOSTS.iter().enumerate() {
             assert!(HOSTS[..index].iter().all(|other| other.kind != host.kind), "{}", host.kind);
             serde_json::from_str::<serde_json::Value>(&format!("{{{}}}", host.shape.extra)).unwrap();
+            if let Some(Prefill::Asked(members)) = host.prefill {
+                serde_json::from_str::<serde_json::Value>(&format!("{{{members}}}")).unwrap();
+            }
         }
     }
 }

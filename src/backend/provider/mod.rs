@@ -21,13 +21,16 @@ mod bedrock;
 mod drive;
 mod frames;
 mod gemini;
+mod google;
 mod hosts;
 mod ollama;
 mod openai_compatible;
 mod openai_responses;
+mod seam;
 mod ways;
 
-pub use hosts::{HOSTS, Home, Host, home};
+pub use google::Tokens;
+pub use hosts::{HOSTS, Home, Host, Prefill, home};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -35,7 +38,7 @@ use tokio::sync::mpsc;
 
 use super::{Backend, Job, Way};
 use crate::{
-    inference::{Event, Failure, FailureKind, ModelInfo, Request},
+    inference::{Event, Failure, FailureKind, Method, ModelInfo, Request},
     matcher::Engine,
 };
 
@@ -79,12 +82,18 @@ pub struct Settings {
     pub model: String,
     pub base_url: String,
     pub key: Option<Secret>,
+    /// Where keys come from that do not last.
+    pub tokens: Option<Arc<Tokens>>,
+    /// The version of an address that has one: Azure's older ones.
+    pub api_version: Option<String>,
     /// Headers that every request carries.
     pub headers: Vec<(String, String)>,
     pub structured: Structured,
     pub connect: Duration,
     /// Most bytes of an answer.
     pub answer_bytes: usize,
+    /// Whether the model goes on with the beginning of an answer; without a word, what is known of it counts.
+    pub prefill: Option<bool>,
     /// Keys of an AWS account, for providers that take signatures.
     pub aws: Option<Aws>,
 }
@@ -136,6 +145,10 @@ pub(super) trait Vendor: Send + Sync {
     fn reader(&self, job: &Job) -> Box<dyn Reader>;
     fn framing(&self) -> Framing;
     fn failure(&self, status: u16, body: &[u8], retry_after: Option<Duration>, constrained: bool) -> Failure;
+    /// Whether the model goes on with the beginning of an answer, and how; none if it does not.
+    fn prefill(&self, _settings: &Settings) -> Option<Prefill> {
+        None
+    }
     /// The provider did not take the schema of this request in this way: it is not tried again.
     fn refused(&self, job: &Job);
 }
@@ -203,6 +216,11 @@ impl Backend for Provider {
     fn ways(&self, request: &Request) -> Result<Vec<Way>, Failure> {
         ways::check(request)?;
         self.vendor.ways(&self.settings, request)
+    }
+
+    /// In the prompt: a provider's structured mode would begin anew.
+    fn continues(&self) -> Option<Way> {
+        self.vendor.prefill(&self.settings).map(|_| Way::new(Method::Prompted))
     }
 
     fn start(&self, job: Job) -> Result<mpsc::UnboundedReceiver<Event>, Failure> {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{
     Call, Framing, Host, Reader, Settings, Vendor,
-    hosts::Auth,
+    anthropic::takes_prefill,
+    bedrock::escaped,
+    hosts::{Auth, Prefill},
     ways::{Schemas, answer_tool, check_sampling, messages},
 };
 use crate::{
@@ -46,17 +48,28 @@ impl Vendor for OpenAiCompatible {
         let messages = messages(job, self.host.show_schema);
         let tool = schema.as_deref().filter(|_| job.way.method == Method::ForcedTool).map(answer_tool);
         let object = request.constraint.as_ref().is_some_and(is_object) && !request.tools.in_play();
+        let prefill = job.prefix.as_ref().and_then(|_| self.prefill(settings));
         let ask = Ask {
             messages: &messages,
             strict_tools: &strict,
             schema: schema.as_deref().filter(|_| job.way.method == Method::Native),
             answer_tool: tool.as_ref(),
-            json_object: self.host.json_object && object && job.way.method == Method::Prompted,
+            json_object: self.host.json_object && object && job.way.method == Method::Prompted && job.prefix.is_none(),
+            is_begun: matches!(prefill, Some(Prefill::Marked { .. })),
+            extra: if let Some(Prefill::Asked(members)) = prefill { members } else { "" },
             ..Ask::plain(&settings.model, stream)
         };
         let ours = |error: serde_json::Error| Failure::new(FailureKind::Internal, error.to_string());
         let body = encode(request, &ask, &self.host.shape).map_err(ours)?;
-        let url = format!("{}{}", settings.base_url.trim_end_matches('/'), self.host.path);
+        let base = settings.base_url.trim_end_matches('/');
+        let url = match &settings.api_version {
+            None => format!("{base}{}", self.host.path),
+            Some(version) => {
+                let base = base.strip_suffix("/openai").unwrap_or(base);
+                let deployment = escaped(&settings.model);
+                format!("{base}/openai/deployments/{deployment}{}?api-version={}", self.host.path, escaped(version))
+            }
+        };
         let mut headers = Vec::new();
         if let Some(key) = &settings.key {
             headers.push(match self.host.auth {
@@ -79,6 +92,19 @@ impl Vendor for OpenAiCompatible {
 
     fn failure(&self, status: u16, body: &[u8], retry_after: Option<Duration>, constrained: bool) -> Failure {
         failure_of(status, body, retry_after, constrained)
+    }
+
+    fn prefill(&self, settings: &Settings) -> Option<Prefill> {
+        let known = match self.host.kind {
+            "deepseek" => self.host.prefill.filter(|_| settings.base_url.trim_end_matches('/').ends_with("/beta")),
+            "openrouter" if takes_prefill(&settings.model) => Some(Prefill::Plain { echoes: true }),
+            _ => self.host.prefill,
+        };
+        match settings.prefill {
+            None => known,
+            Some(true) => known.or(self.host.prefill).or(Some(Prefill::Plain { echoes: true })),
+            Some(false) => None,
+        }
     }
 
     fn refused(&self, job: &Job) {

@@ -152,15 +152,19 @@ impl Schemas {
     }
 }
 
-/// The messages of a job, with the constraint in words where it has to be told.
+/// The messages of a job, with the constraint in words where it has to be told, and last the beginning of the answer.
 pub(super) fn messages(job: &Job, show: bool) -> Cow<'_, [Message]> {
     let Prompt::Chat(chat) = &job.request.prompt else { return Cow::Borrowed(&[]) };
-    match &job.request.constraint {
+    let mut messages = match &job.request.constraint {
         Some(constraint) if show || job.way.method == Method::Prompted => {
             Cow::Owned(instructed(chat, &instruction(constraint)))
         }
-        _ => Cow::Borrowed(chat),
+        _ => Cow::Borrowed(&**chat),
+    };
+    if let Some(prefix) = &job.prefix {
+        messages.to_mut().push(Message::new("assistant", &**prefix));
     }
+    messages
 }
 
 /// What is known of one constraint at one deployment.

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use super::Reasoning;
+
 /// How a family of models marks calls.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +104,13 @@ impl Family {
     /// What comes before an answer that is no call, if anything does.
     pub fn answer_mark(&self) -> Option<&str> {
         Some(&*self.answer).filter(|mark| !mark.is_empty())
+    }
+
+    /// What stands between a prompt and the text of an answer without a thought: the end of one, where the prompt opens it,
+    /// and the answer's mark.
+    pub fn before_answer(&self, reasoning: Reasoning) -> String {
+        let close = self.reasoning.as_ref().filter(|_| reasoning == Reasoning::Open).map(|marks| &*marks.close);
+        [close.unwrap_or_default(), &*self.answer].concat()
     }
 
     /// Arguments are JSON in its text: what an [`super::AnswerReader`] can take apart.

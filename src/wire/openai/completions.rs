@@ -50,6 +50,7 @@ impl Dialect for Completions {
             tools: Tools::default(),
             delivery: demand.delivery.of(stream),
             max_attempts: demand.max_attempts,
+            allow_completion: demand.allow_completion,
         };
         Ok(Call { request, stream, include_usage, constraint_param: demand.param })
     }

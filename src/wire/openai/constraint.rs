@@ -17,6 +17,7 @@ pub(super) struct Demand {
     pub param: Option<String>,
     pub delivery: StreamMode,
     pub max_attempts: Option<u32>,
+    pub allow_completion: bool,
 }
 
 /// When a stream hands on what comes.
@@ -71,7 +72,8 @@ const OTHER_FORMS: &[(&str, FormReader)] = &[
     ("types", |format| not_built(format, &["type", "language", "source", "root", "output"])),
 ];
 
-const KNOBS: &[&str] = &["key_order", "whitespace", "formats", "documents", "stream_mode", "max_attempts"];
+const KNOBS: &[&str] =
+    &["key_order", "whitespace", "formats", "documents", "stream_mode", "max_attempts", "allow_completion"];
 /// No request needs more attempts.
 const MOST_ATTEMPTS: i64 = 100;
 
@@ -93,6 +95,7 @@ pub(super) fn read(fields: &Fields) -> Result<Demand, Failure> {
     }
     let Some(knobs) = fields.object("espalier")? else { return Ok(demand) };
     demand.max_attempts = knobs.integer("max_attempts", 1..=MOST_ATTEMPTS)?.map(|most| most as u32);
+    demand.allow_completion = knobs.boolean("allow_completion")?.unwrap_or(false);
     demand.delivery = match knobs.string("stream_mode")?.as_deref() {
         None | Some("strict") => StreamMode::Strict,
         Some("buffered") => StreamMode::Buffered,
@@ -428,9 +431,12 @@ mod tests {
         let policy = demand(r#"{"espalier":{"formats":"annotate"}}"#).unwrap().policy;
         assert_eq!(policy, Policy { formats: Formats::Annotate, ..Policy::default() });
         assert_eq!(code(r#"{"espalier":{"formats":"ignore"}}"#), "invalid_value");
-        let demand = demand(r#"{"espalier":{"max_attempts":2,"stream_mode":"buffered"}}"#).unwrap();
+        let demand =
+            demand(r#"{"espalier":{"max_attempts":2,"stream_mode":"buffered","allow_completion":true}}"#).unwrap();
+        assert!(demand.allow_completion);
         assert_eq!((demand.max_attempts, demand.delivery.of(true)), (Some(2), Delivery::Buffered));
         assert_eq!(code(r#"{"espalier":{"max_attempts":0}}"#), "invalid_value");
+        assert_eq!(code(r#"{"espalier":{"allow_completion":"yes"}}"#), "invalid_type");
         assert_eq!(code(r#"{"espalier":{"stream_mode":"loose"}}"#), "invalid_value");
         assert_eq!(code(r#"{"espalier":{"speed":2}}"#), "unknown_parameter");
         assert_eq!(code(r#"{"espalier":{"key_order":"up"}}"#), "invalid_value");

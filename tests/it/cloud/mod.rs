@@ -1,7 +1,9 @@
 //! Cloud models: providers that play a script on loopback, behind the real server.
 
+mod accounts;
 mod answers;
 mod attempts;
+mod continuation;
 mod faults;
 mod repairs;
 mod requests;

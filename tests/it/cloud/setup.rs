@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use espalier::{
     backend::{
         Backend,
-        provider::{Provider, Secret, Settings, Structured},
+        provider::{Provider, Secret, Settings, Structured, Tokens},
     },
     gateway::Route,
     inference::{FinishReason, Timeouts},
@@ -27,6 +27,9 @@ pub struct Cloud {
     pub timeouts: Timeouts,
     pub order: u32,
     pub answer_bytes: usize,
+    pub prefill: Option<bool>,
+    pub tokens: Option<Arc<Tokens>>,
+    pub api_version: Option<&'static str>,
 }
 
 impl Default for Cloud {
@@ -35,7 +38,17 @@ impl Default for Cloud {
         let timeouts =
             Timeouts { connect: ms(500), first_token: ms(300), between_tokens: ms(200), total: Duration::from_secs(5) };
         let structured = Structured::Auto;
-        Self { kind: "openai", model: "m", structured, timeouts, order: 0, answer_bytes: 1 << 20 }
+        Self {
+            kind: "openai",
+            model: "m",
+            structured,
+            timeouts,
+            order: 0,
+            answer_bytes: 1 << 20,
+            prefill: None,
+            tokens: None,
+            api_version: None,
+        }
     }
 }
 
@@ -49,11 +62,14 @@ impl Cloud {
             id: id.to_owned(),
             model: self.model.to_owned(),
             base_url: url.to_owned(),
-            key: Some(Secret::new(KEY)),
+            key: Some(Secret::new(KEY)).filter(|_| self.tokens.is_none()),
+            tokens: self.tokens,
+            api_version: self.api_version.map(str::to_owned),
             headers: vec![("x-team".to_owned(), "a".to_owned())],
             structured: self.structured,
             connect: self.timeouts.connect,
             answer_bytes: self.answer_bytes,
+            prefill: self.prefill,
             aws: None,
         };
         let prices = Some(Prices { input: 1.0, cached_input: 0.5, output: 2.0 });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     setup::{CHAT, Cloud, ask, format, person, policy, serve},
-    upstream::{Upstream, json_reply},
+    upstream::{Upstream, chunk, json_reply, piece, stream_end, stream_head},
 };
 use crate::shared;
 
@@ -93,6 +93,24 @@ async fn sent(kind: &'static str) -> Vec<Value> {
     seen.into_iter().map(|seen| seen.body).collect()
 }
 
+/// What a kind of provider is sent when it is to go on with an answer that was begun.
+async fn continued(kind: &'static str) -> Value {
+    let first = Upstream::start(|_| {
+        let begun = chunk(json!({"content": "{\"name\":\"Ann\", "}), None);
+        vec![stream_head(), piece(format!("data: {begun}\n\n").as_bytes()), stream_end()]
+    })
+    .await;
+    let second = Upstream::start(|_| json_reply(404, &json!({"error": {"message": "nobody is here"}}))).await;
+    let cloud = Cloud { order: 1, prefill: Some(true), ..Cloud::of(kind) };
+    let deployments = vec![Cloud::default().at("first", &first.url), cloud.at("second", &second.url)];
+    let server = serve(deployments, policy()).await;
+    server.events(CHAT, ask(json!({"response_format": format(&person()), "stream": true}))).await;
+    let seen = second.seen();
+    assert_eq!(seen.len(), 1, "{kind}");
+    assert_eq!(seen[0].body["messages"].as_array().unwrap().last().unwrap()["role"], "assistant");
+    seen[0].body.clone()
+}
+
 /// OpenAI's document says 3.1 and writes `nullable` as 3.0 does; and where its `oneOf` has overlapping branches it means
 /// `anyOf`.
 fn mended(value: &mut Value) {
@@ -118,6 +136,9 @@ async fn requests_fit_the_descriptions() {
     let mut all = BTreeMap::new();
     for kind in KINDS {
         all.insert(*kind, sent(kind).await);
+    }
+    for kind in ["anthropic", "vertex_anthropic", "mistral", "openrouter", "deepseek", "openai_compatible"] {
+        all.get_mut(kind).expect("one of them").push(continued(kind).await);
     }
     if let Some(file) = std::env::var_os("ESPALIER_SENT") {
         let lines =

@@ -69,6 +69,8 @@ async fn calls_in_one_piece_and_streamed() {
     let choice = &body["choices"][0];
     assert_eq!((&choice["message"]["tool_calls"], &choice["message"]["content"]), (&expected, &Value::Null));
     assert_eq!((&choice["finish_reason"], &body["espalier"]["verdict"]), (&json!("tool_calls"), &json!("satisfied")));
+    assert_eq!(body["espalier"]["cross_check"], "agreed", "the arguments of all calls");
+    assert!(body["espalier"].get("constraint").is_none(), "nothing was demanded but by the tools");
     let streamed = Streamed::new(&server.events(CHAT, ask(json!({"tools": tools(), "stream": true}))).await);
     assert_eq!(
         (Value::from(gathered(&streamed)), streamed.reason(), streamed.done),

@@ -21,6 +21,7 @@ pub struct Seen {
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// As JSON, or as text if it is none.
     pub body: Value,
     /// How many came before it.
     pub number: usize,
@@ -100,7 +101,8 @@ async fn serve(mut socket: TcpStream, script: &Script, kept: &Mutex<Kept>) {
     socket.set_nodelay(true).ok();
     while let Some((path, headers, body)) = request(&mut socket, &mut buffer).await {
         let seen = {
-            let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            let text = || String::from_utf8_lossy(&body).into_owned().into();
+            let body = serde_json::from_slice(&body).unwrap_or_else(|_| text());
             let mut kept = kept.lock().unwrap();
             let seen = Seen { path, headers, body, number: kept.1 };
             kept.1 += 1;

@@ -186,9 +186,9 @@ async fn failures_of_every_kind() {
     for protocol in PROTOCOLS {
         let (_upstream, server) = playing(protocol, "pause").await;
         assert_eq!(server.refused(CHAT, ask_person(false), 502).await["code"], "upstream_error", "{}", protocol.0);
-        for name in ["error", "cut"] {
+        for (name, asked) in [("error", ask_person(true)), ("cut", ask(json!({"stream": true})))] {
             let (_upstream, server) = playing(protocol, name).await;
-            let response = server.post(CHAT, ask_person(true)).await;
+            let response = server.post(CHAT, asked).await;
             let (status, text) = (response.status(), response.text().await.unwrap());
             assert!(
                 text.contains("\"error\"") && text.contains("\"verdict\":\"failed\""),
@@ -197,6 +197,12 @@ async fn failures_of_every_kind() {
             );
             assert!(!text.contains("[DONE]") && !text.contains("\"finish_reason\":\"stop\""), "{} {text}", protocol.0);
         }
+        // Behind a constrained answer to which nothing can be added, an end is not missed; the attempt has failed all the same.
+        let (_upstream, server) = playing(protocol, "cut").await;
+        let streamed = Streamed::new(&server.events(CHAT, ask_person(true)).await);
+        assert_eq!(streamed.done, streamed.text() == ANN, "{}", protocol.0);
+        assert!(ANN.starts_with(&streamed.text()));
+        assert_eq!(streamed.receipt()["attempts"][0]["outcome"], "failed");
         let error = protocol.file("error.json").unwrap();
         let upstream = Upstream::start(move |_| reply(429, &[("content-type", "application/json")], &error)).await;
         let server = serve(vec![Cloud::of(protocol.0).at("first", &upstream.url)], policy()).await;

@@ -31,7 +31,9 @@ model = "gpt-4.1-mini"
 base_url = "https://api.openai.com/v1"
 api_key_env = "OPENAI_API_KEY"
 region = "us-east-1"
+api_version = "2024-10-21"
 structured = "native"
+prefill = true
 order = 1
 weight = 3
 price = { input = 0.4, cached_input = 0.1, output = 1.6 }

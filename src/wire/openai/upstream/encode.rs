@@ -45,6 +45,10 @@ pub struct Ask<'a> {
     pub answer_tool: Option<&'a Tool>,
     /// Tools whose parameters the host takes as strict ones, by their place.
     pub strict_tools: &'a [Option<std::sync::Arc<RawValue>>],
+    /// The last message is the beginning of the answer, and says so.
+    pub is_begun: bool,
+    /// Members that this request has, as JSON without its braces.
+    pub extra: &'a str,
 }
 
 #[derive(Serialize)]
@@ -57,6 +61,8 @@ struct WireMessage<'a> {
     tool_calls: Vec<WireCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    prefix: bool,
 }
 
 #[derive(Serialize)]
@@ -100,7 +106,10 @@ pub fn encode(request: &Request, ask: &Ask, shape: &Shape) -> Result<Vec<u8>, se
     let mut writer = serde_json::Serializer::new(&mut body);
     let mut map = writer.serialize_map(None)?;
     map.serialize_entry("model", ask.model)?;
-    let messages: Vec<WireMessage> = ask.messages.iter().map(|message| wire_message(message, shape)).collect();
+    let mut messages: Vec<WireMessage> = ask.messages.iter().map(|message| wire_message(message, shape)).collect();
+    if let Some(last) = messages.last_mut() {
+        last.prefix = ask.is_begun;
+    }
     map.serialize_entry("messages", &messages)?;
     if let Some(most) = request.output.max_tokens {
         map.serialize_entry(shape.max_tokens, &most)?;
@@ -125,11 +134,13 @@ pub fn encode(request: &Request, ask: &Ask, shape: &Shape) -> Result<Vec<u8>, se
         }
     }
     map.end()?;
-    if !shape.extra.is_empty() {
-        body.pop();
-        body.push(b',');
-        body.extend_from_slice(shape.extra.as_bytes());
-        body.push(b'}');
+    for extra in [shape.extra, ask.extra] {
+        if !extra.is_empty() {
+            body.pop();
+            body.push(b',');
+            body.extend_from_slice(extra.as_bytes());
+            body.push(b'}');
+        }
     }
     Ok(body)
 }
@@ -137,7 +148,17 @@ pub fn encode(request: &Request, ask: &Ask, shape: &Shape) -> Result<Vec<u8>, se
 impl<'a> Ask<'a> {
     /// Nothing said, nothing demanded.
     pub fn plain(model: &'a str, stream: bool) -> Self {
-        Self { model, stream, messages: &[], schema: None, json_object: false, answer_tool: None, strict_tools: &[] }
+        Self {
+            model,
+            stream,
+            messages: &[],
+            schema: None,
+            json_object: false,
+            answer_tool: None,
+            strict_tools: &[],
+            is_begun: false,
+            extra: "",
+        }
     }
 }
 
@@ -154,6 +175,7 @@ fn wire_message<'a>(message: &'a Message, shape: &Shape) -> WireMessage<'a> {
         name: message.name.as_deref(),
         tool_calls: message.tool_calls.iter().map(call).collect(),
         tool_call_id: message.tool_call_id.as_deref(),
+        prefix: false,
     }
 }
 
