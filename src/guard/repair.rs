@@ -183,7 +183,7 @@ fn repair(
     if reads(machine, text.as_bytes()) {
         return Ok(Repair { text: text.to_owned(), edits: Vec::new(), cost: 0 });
     }
-    if let Automaton::Chart(_) = machine {
+    if !matches!(machine, Automaton::Json(_)) {
         return repair_plain(machine, text, bounds);
     }
     let mut reading = Reading::new(text.as_bytes());

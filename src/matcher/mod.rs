@@ -21,6 +21,7 @@ mod numbers;
 mod pack;
 mod program;
 mod shelf;
+mod sql;
 mod steer;
 mod strings;
 mod text;
@@ -36,7 +37,7 @@ pub use steer::Steering;
 use std::sync::Arc;
 
 use crate::{
-    automaton::{Recognizer, State},
+    automaton::{Automaton, Recognizer, State},
     budget::Overrun,
     vocab::{TokenId, TokenKind, TokenMask},
 };
@@ -161,6 +162,14 @@ impl Matcher {
             }
         }
         taken
+    }
+
+    /// Why the text cannot go on, in words, where more is known than which characters may come.
+    pub fn why(&mut self) -> Option<String> {
+        match (&mut *self.running.machine(), self.state) {
+            (Automaton::Sql(sql), State::Sql(state)) => Some(sql.explain(state)).filter(|why| !why.is_empty()),
+            _ => None,
+        }
     }
 
     /// The answer may end here.
