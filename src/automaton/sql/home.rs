@@ -242,18 +242,16 @@ impl Sql {
 
     /// Tokens that are tried behind a set.
     fn tries(&mut self, set: u32) -> Vec<(Token, String)> {
-        let offer = self.offer(set);
-        let network = &self.plan.dialect.network;
-        let left = |(term, config): &(Term, Config)| network.length(*term, &self.names) + self.estimate_of(config);
-        let mut edges: Vec<(u32, Term, Config)> = offer.edges.iter().map(|edge| (left(edge), edge.0, edge.1)).collect();
-        let least = edges.iter().map(|(left, ..)| *left).min().unwrap_or_default();
-        // Detours are of use where they lead to more tables.
-        edges.retain(|(left, term, config)| match *term {
-            _ if *left <= least + 1 => true,
-            Term::Word(word) => matches!(self.names.text(word), "from" | "join"),
-            Term::Sign(sign) => &*network.signs[usize::from(sign)] == "," && !network.idle[config.node as usize],
-            Term::Class(class) => class == Class::RelIds,
-        });
+        let (offer, least) = (self.offer(set), self.estimate(set));
+        let mut edges: Vec<(u32, Term, Config)> = Vec::new();
+        for (term, config) in &offer.edges {
+            let network = &self.plan.dialect.network;
+            let left = network.length(*term, &self.names) + self.estimate_of(config);
+            // What makes an expression longer is of use only where it must come.
+            if left <= least || !network.idle[config.node as usize] {
+                edges.push((left, *term, *config));
+            }
+        }
         edges.sort_unstable_by_key(|(estimate, ..)| *estimate);
         let mut tries: Vec<(Token, String)> = Vec::new();
         for (_, term, config) in edges {
