@@ -216,6 +216,12 @@ def commands():
                     show=True, env=for_clients())
 
 
+def sql():
+    """SQL against SQLite. A tenth of the queries; ESPALIER_SQL_SHARE=1 takes all."""
+    return part_run("SQL judged by SQLite", [python(), CLIENTS / "sql" / "run.py"], 900, own_line, show=True,
+                    env=for_clients())
+
+
 def judge():
     """Answers of the model to real schemas, judged by two validators that are not ours: a sample, two seeds each.
 
@@ -276,12 +282,12 @@ def upstreams():
 
 PARTS = {
     "fmt": fmt, "build": build, "models": fetch, "clippy": clippy, "engine": engine, "docs": docs, "fast": fast,
-    "rust": rust, "python": client_python, "node": client_node, "commands": commands,
+    "rust": rust, "python": client_python, "node": client_node, "commands": commands, "sql": sql,
     "process": process, "judge": judge, "grammars": grammars, "specs": specs, "dialects": dialects, "upstreams": upstreams,
 }
 CHECK = ["fmt", "clippy", "engine", "docs", "fast"]
 # `rust` contains `fast`. The binary is built on its own, as `make serve` builds it, and not with the tests' features.
-ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "python", "node", "process", "judge",
+ALL = ["fmt", "build", "models", "clippy", "engine", "docs", "rust", "commands", "sql", "python", "node", "process", "judge",
        "grammars", "specs", "dialects", "upstreams"]
 
 

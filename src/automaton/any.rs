@@ -4,13 +4,15 @@ use super::{
     Recognizer,
     chart::{self, Chart},
     json::{self, Machine},
+    sql::{self, Sql},
 };
 use crate::budget::{Budget, Overrun};
 
-/// JSON has an automaton of its own; everything else is a grammar.
+/// JSON and SQL have automata of their own; everything else is a grammar.
 pub enum Automaton {
     Json(Box<Machine>),
     Chart(Box<Chart>),
+    Sql(Box<Sql>),
 }
 
 /// A state of an [`Automaton`]; to no other does it mean anything.
@@ -18,12 +20,13 @@ pub enum Automaton {
 pub enum State {
     Json(json::State),
     Chart(chart::StateId),
+    Sql(sql::State),
 }
 
 /// A point in what an [`Automaton`] has found out.
 pub enum Mark {
     Json(json::Mark),
-    Chart,
+    Other,
 }
 
 const FOREIGN: &str = "a state goes back to the automaton that it came from";
@@ -34,6 +37,7 @@ impl Automaton {
         match self {
             Self::Json(machine) => machine.budget(),
             Self::Chart(chart) => chart.budget(),
+            Self::Sql(sql) => sql.budget(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Automaton {
         match self {
             Self::Json(machine) => machine.settle(),
             Self::Chart(chart) => chart.settle(),
+            Self::Sql(sql) => sql.settle(),
         }
     }
 
@@ -50,6 +55,7 @@ impl Automaton {
         match self {
             Self::Json(machine) => machine.size(),
             Self::Chart(chart) => chart.size(),
+            Self::Sql(sql) => sql.size(),
         }
     }
 
@@ -65,6 +71,7 @@ impl Automaton {
         match self {
             Self::Json(machine) => machine.is_worn(),
             Self::Chart(chart) => chart.is_worn(),
+            Self::Sql(sql) => sql.is_worn(),
         }
     }
 
@@ -107,6 +114,8 @@ impl Automaton {
         match self {
             Self::Json(machine) => machine.tables.is_soft(),
             Self::Chart(chart) => chart.is_soft(),
+            // That every place has a way home is tried out, not proven.
+            Self::Sql(_) => true,
         }
     }
 
@@ -115,6 +124,7 @@ impl Automaton {
         match (self, state) {
             (Self::Json(machine), State::Json(state)) => machine.home(state, cost),
             (Self::Chart(chart), State::Chart(state)) => chart.home(state),
+            (Self::Sql(sql), State::Sql(state)) => sql.home(state),
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -128,6 +138,7 @@ impl Recognizer for Automaton {
         match self {
             Self::Json(machine) => State::Json(Machine::start(machine)),
             Self::Chart(chart) => State::Chart(chart.start()),
+            Self::Sql(sql) => State::Sql(sql.start()),
         }
     }
 
@@ -136,6 +147,7 @@ impl Recognizer for Automaton {
         match (self, state) {
             (Self::Json(machine), State::Json(state)) => Machine::step(machine, state, byte).map(State::Json),
             (Self::Chart(chart), State::Chart(state)) => chart.step(state, byte).map(State::Chart),
+            (Self::Sql(sql), State::Sql(state)) => sql.step(state, byte).map(State::Sql),
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -144,6 +156,7 @@ impl Recognizer for Automaton {
         match (self, &mut *state) {
             (Self::Json(machine), State::Json(state)) => machine.read(state, text),
             (Self::Chart(chart), State::Chart(state)) => chart.read(state, text),
+            (Self::Sql(sql), State::Sql(state)) => sql.read(state, text),
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -159,6 +172,7 @@ impl Recognizer for Automaton {
         match (self, state) {
             (Self::Json(machine), State::Json(state)) => Machine::accepts(machine, state),
             (Self::Chart(chart), State::Chart(state)) => chart.accepts(state),
+            (Self::Sql(sql), State::Sql(state)) => sql.accepts(state),
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -167,6 +181,7 @@ impl Recognizer for Automaton {
         match (self, state) {
             (Self::Json(machine), State::Json(state)) => machine.finish(state),
             (Self::Chart(chart), State::Chart(state)) => chart.finish(state),
+            (Self::Sql(_), _) => None,
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -175,6 +190,7 @@ impl Recognizer for Automaton {
         match (self, state) {
             (Self::Json(machine), State::Json(state)) => machine.close(state),
             (Self::Chart(chart), State::Chart(state)) => chart.close(state),
+            (Self::Sql(_), _) => None,
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -187,6 +203,7 @@ impl Recognizer for Automaton {
             (Self::Chart(chart), State::Chart(state)) => {
                 chart.forced(state).map(|(byte, state)| (byte, State::Chart(state)))
             }
+            (Self::Sql(sql), State::Sql(state)) => sql.forced(state).map(|(byte, state)| (byte, State::Sql(state))),
             _ => unreachable!("{FOREIGN}"),
         }
     }
@@ -195,6 +212,7 @@ impl Recognizer for Automaton {
         match self {
             Self::Json(machine) => Machine::begin(machine),
             Self::Chart(chart) => chart.begin(),
+            Self::Sql(sql) => sql.begin(),
         }
     }
 
@@ -202,13 +220,14 @@ impl Recognizer for Automaton {
         match self {
             Self::Json(machine) => Machine::fault(machine).cloned(),
             Self::Chart(chart) => chart.fault(),
+            Self::Sql(sql) => sql.fault(),
         }
     }
 
     fn mark(&mut self) -> Mark {
         match self {
             Self::Json(machine) => Mark::Json(Machine::mark(machine)),
-            Self::Chart(_) => Mark::Chart,
+            Self::Chart(_) | Self::Sql(_) => Mark::Other,
         }
     }
 

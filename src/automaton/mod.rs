@@ -11,6 +11,7 @@ mod any;
 pub mod chart;
 pub mod json;
 pub mod lexical;
+pub mod sql;
 
 pub use any::{Automaton, Mark, State};
 

@@ -116,6 +116,9 @@ fn judge(program: &Arc<Program>, text: &str) -> Result<Option<Violation>, Proble
         Some(Some(next)) => format!("{next:?} may not come here"),
         _ => "this character may not come here".to_owned(),
     };
+    if let Some(why) = matcher.why() {
+        return Ok(Some(Violation { at: taken, message: format!("{found}: {why}") }));
+    }
     let mask = matcher.mask();
     let mut expected: Vec<String> = mask.iter().take(10).map(shown).collect();
     if mask.count() > expected.len() {

@@ -9,7 +9,7 @@ use std::{
 use clap::{ArgGroup, Args};
 use espalier::{
     budget::Limits,
-    frontend::{Constraint, Diagnostic, Dialect, Documents, Formats, JsonSchema, Notation, Policy, Written},
+    frontend::{Constraint, Diagnostic, Dialect, Documents, Formats, JsonSchema, Notation, Policy, SqlDemand, Written},
     guard::Repairer,
     matcher::{Engine, Program},
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
@@ -29,7 +29,7 @@ pub(super) struct ConstraintFlags {
     regex: Option<String>,
     /// How the regular expression is written
     #[arg(long, value_name = "DIALECT", default_value = "ecma", value_parser = ["ecma", "rust", "python"], requires = "regex",
-        conflicts_with_all = ["json_schema", "choice", "lark", "gbnf", "ebnf", "structural_tag", "condition"])]
+        conflicts_with_all = ["json_schema", "choice", "lark", "gbnf", "ebnf", "structural_tag", "condition", "sql"])]
     regex_syntax: String,
     /// A file of texts to choose from: a line each, or a JSON array if its name ends with .json
     #[arg(long, value_name = "FILE", group = "demand")]
@@ -49,6 +49,12 @@ pub(super) struct ConstraintFlags {
     /// A condition on the text
     #[arg(long = "where", value_name = "EXPRESSION", group = "demand")]
     condition: Option<String>,
+    /// A dialect of SQL: the text is one SELECT that the database accepts against the catalog
+    #[arg(long, value_name = "DIALECT", group = "demand", requires = "catalog")]
+    sql: Option<String>,
+    /// A file of CREATE TABLE and CREATE VIEW statements
+    #[arg(long, value_name = "FILE", requires = "sql")]
+    catalog: Option<PathBuf>,
     /// The rule that a grammar begins with, if it is not the usual one
     #[arg(long, value_name = "RULE")]
     start: Option<String>,
@@ -57,7 +63,7 @@ pub(super) struct ConstraintFlags {
     formats: String,
     /// A document that the schema may refer to by this URI; may be given several times. Nothing is fetched
     #[arg(long = "document", value_name = "URI=FILE", value_parser = document, requires = "json_schema",
-        conflicts_with_all = ["regex", "choice", "lark", "gbnf", "ebnf", "structural_tag", "condition"])]
+        conflicts_with_all = ["regex", "choice", "lark", "gbnf", "ebnf", "structural_tag", "condition", "sql"])]
     documents: Vec<(String, PathBuf)>,
 }
 
@@ -111,7 +117,8 @@ impl ConstraintFlags {
     }
 
     fn refused(&self, why: &Diagnostic) -> Problem {
-        let files = [&self.json_schema, &self.choice, &self.lark, &self.gbnf, &self.ebnf, &self.structural_tag];
+        let files =
+            [&self.json_schema, &self.choice, &self.lark, &self.gbnf, &self.ebnf, &self.structural_tag, &self.catalog];
         let place = match files.into_iter().flatten().next() {
             Some(file) => file.display().to_string(),
             None if self.regex.is_some() => "--regex".to_owned(),
@@ -128,6 +135,10 @@ impl ConstraintFlags {
     fn constraint(&self) -> Result<Constraint, Problem> {
         if let Some(written) = self.written()? {
             return Ok(Constraint::Written(written));
+        }
+        if let (Some(dialect), Some(catalog)) = (&self.sql, &self.catalog) {
+            let catalog = read_text(catalog)?.into();
+            return Ok(Constraint::Sql(SqlDemand { dialect: dialect.as_str().into(), catalog }));
         }
         let mut documents = Vec::new();
         for (uri, path) in &self.documents {

@@ -11,6 +11,7 @@ use crate::{
         chart::{Embedded, Laid, Part, Plan, Signs},
         json::{Machine, Style},
         lexical::{Expr, Known, StringAtom, StringCache, StringLanguage, unescape::Spelling},
+        sql::{self, Sql},
     },
     budget::{Budget, Limits, Overrun},
     grammar::{CharSet, Grammar, Layout, Look, Regex, RuleId},
@@ -31,6 +32,7 @@ enum Source {
     Json(JsonSource),
     /// The grammar, and what is embedded in it.
     Grammar(Plan, Arc<[PartSource]>),
+    Sql(Arc<sql::Plan>),
 }
 
 #[derive(Clone)]
@@ -70,6 +72,12 @@ impl Blueprint {
                 Ok((Self { named, ..blueprint }, automaton))
             }
             Constraint::Built(grammar) => Self::of_grammar(grammar, policy, limits, strings),
+            Constraint::Sql(demand) => {
+                let plan = Arc::new(demand.read()?.narrowed(policy.plain));
+                let machine = Sql::new(plan.clone(), Budget::new(limits));
+                let blueprint = Self { source: Source::Sql(plan), limits, named: Arc::default() };
+                Ok((blueprint, Automaton::Sql(Box::new(machine))))
+            }
         }
     }
 
@@ -143,6 +151,7 @@ impl Blueprint {
     pub fn automaton(&self) -> Automaton {
         match &self.source {
             Source::Json(source) => Automaton::Json(Box::new(source.machine(self.limits))),
+            Source::Sql(plan) => Automaton::Sql(Box::new(Sql::new(plan.clone(), Budget::new(self.limits)))),
             Source::Grammar(plan, sources) => {
                 let parts = sources.iter().map(|source| match source {
                     PartSource::Json(source) => Part::Json(Box::new(source.machine(self.limits))),
@@ -166,7 +175,7 @@ impl Blueprint {
     pub fn annotations(&self) -> &[String] {
         match &self.source {
             Source::Json(source) => source.set.annotations(),
-            Source::Grammar(..) => &[],
+            Source::Grammar(..) | Source::Sql(_) => &[],
         }
     }
 }

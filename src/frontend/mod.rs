@@ -16,6 +16,7 @@ mod membership;
 pub mod regex;
 mod regular;
 mod spelled;
+pub mod sql;
 pub mod structural_tag;
 pub mod tools;
 pub mod where_clause;
@@ -28,6 +29,7 @@ pub use crate::schema::Documents;
 pub use automaton::Blueprint;
 pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use json_schema::JsonSchema;
+pub use sql::SqlDemand;
 pub use written::{Dialect, Notation, Written};
 
 /// The demand on one answer.
@@ -41,6 +43,8 @@ pub enum Constraint {
     Written(Written),
     /// A text of a grammar that was built, not written.
     Built(Arc<Grammar>),
+    /// A statement that a database accepts.
+    Sql(SqlDemand),
 }
 
 impl Constraint {
@@ -64,6 +68,10 @@ impl Constraint {
             }
             Self::Written(written) => written.read(),
             Self::Built(grammar) => Ok((**grammar).clone()),
+            Self::Sql(_) => {
+                let message = "SQL cannot stand beside tools of a local model";
+                Err(Diagnostic::new(DiagnosticKind::Unsupported, message))
+            }
         }
     }
 
@@ -72,7 +80,7 @@ impl Constraint {
     pub fn counts_tokens(&self) -> bool {
         self.may_count_tokens()
             && match self {
-                Self::JsonObject | Self::JsonSchema(_) => false,
+                Self::JsonObject | Self::JsonSchema(_) | Self::Sql(_) => false,
                 Self::Written(written) => written.read().is_ok_and(|grammar| grammar.counts_tokens()),
                 Self::Built(grammar) => grammar.counts_tokens(),
             }
@@ -81,7 +89,7 @@ impl Constraint {
     /// False: it counts none, as a glance at it tells.
     pub fn may_count_tokens(&self) -> bool {
         match self {
-            Self::JsonObject | Self::JsonSchema(_) => false,
+            Self::JsonObject | Self::JsonSchema(_) | Self::Sql(_) => false,
             Self::Written(written) => written.may_count_tokens(),
             Self::Built(_) => true,
         }

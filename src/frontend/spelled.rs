@@ -22,7 +22,7 @@ impl Constraint {
     pub fn spelled(&self, vocabulary: Option<&Vocabulary>) -> Result<Option<Self>, Diagnostic> {
         let read;
         let grammar = match self {
-            Self::JsonObject | Self::JsonSchema(_) => return Ok(None),
+            Self::JsonObject | Self::JsonSchema(_) | Self::Sql(_) => return Ok(None),
             Self::Built(grammar) => grammar,
             Self::Written(written) => match written.notation {
                 Notation::Regex(_) | Notation::Choice | Notation::Where => return Ok(None),

@@ -223,6 +223,7 @@ fn size(constraint: &Constraint) -> usize {
         Constraint::Written(written) => written.text.len(),
         // About the bytes of a rule as it would be written.
         Constraint::Built(grammar) => grammar.rules().len() * 64,
+        Constraint::Sql(sql) => sql.catalog.len(),
     }
 }
 
@@ -235,6 +236,10 @@ pub(super) fn digest(constraint: &Constraint) -> String {
         Constraint::Written(written) => &written.text,
         Constraint::Built(grammar) => {
             built = format!("{grammar:?}");
+            &built
+        }
+        Constraint::Sql(sql) => {
+            built = format!("sql {} {}", sql.dialect, sql.catalog);
             &built
         }
     };

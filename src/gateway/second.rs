@@ -41,7 +41,7 @@ impl Second {
         match constraint {
             Constraint::JsonObject => Some(Self::build(&serde_json::json!({"type": "object"}), &Documents::default())),
             Constraint::JsonSchema(schema) => Some(Self::read(schema)),
-            Constraint::Written(_) | Constraint::Built(_) => None,
+            Constraint::Written(_) | Constraint::Built(_) | Constraint::Sql(_) => None,
         }
     }
 

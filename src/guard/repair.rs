@@ -181,7 +181,7 @@ fn repair(
         return Err(Hopeless::Overrun(overrun));
     }
     let valid = || Ok(Repair { text: text.to_owned(), edits: Vec::new(), cost: 0 });
-    if let Automaton::Chart(_) = machine {
+    if !matches!(machine, Automaton::Json(_)) {
         return if reads(machine, text.as_bytes()) { valid() } else { repair_plain(machine, text, bounds) };
     }
     let mut reading = Reading::new(text.as_bytes());

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 
 pub use crate::frontend::{
-    Constraint, Dialect, Documents, Formats, JsonSchema, KeyOrder, Notation, Policy, Whitespace, Written,
+    Constraint, Dialect, Documents, Formats, JsonSchema, KeyOrder, Notation, Policy, SqlDemand, Whitespace, Written,
 };
 
 /// Who speaks. Roles that a model's template does not know are the template's business.

@@ -22,6 +22,7 @@ mod numbers;
 mod pack;
 mod program;
 mod shelf;
+mod sql;
 mod steer;
 mod strings;
 mod text;
@@ -38,7 +39,7 @@ pub use steer::Steering;
 use std::sync::Arc;
 
 use crate::{
-    automaton::{Recognizer, State},
+    automaton::{Automaton, Recognizer, State},
     budget::Overrun,
     vocab::{TokenId, TokenKind, TokenMask},
 };
@@ -164,6 +165,14 @@ impl Matcher {
             }
         }
         taken
+    }
+
+    /// Why the text cannot go on, in words, where more is known than which characters may come.
+    pub fn why(&mut self) -> Option<String> {
+        match (&mut *self.running.machine(), self.state) {
+            (Automaton::Sql(sql), State::Sql(state)) => Some(sql.explain(state)).filter(|why| !why.is_empty()),
+            _ => None,
+        }
     }
 
     /// The answer may end here.

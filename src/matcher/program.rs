@@ -17,6 +17,7 @@ use super::{
     marks,
     numbers::NumberTables,
     pack::Pack,
+    sql,
     strings::StringTables,
     text::Forest,
     walk::{self, VocabularyTables},
@@ -197,6 +198,7 @@ impl Running {
                     }
                     marks::allowed(&mut machine, vocabulary, State::Chart(state), |token| mask.insert(token));
                 }
+                (Automaton::Sql(machine), State::Sql(state)) => sql::allowed(machine, vocabulary, state, &mut mask),
                 _ => unreachable!("a state goes back to the automaton that it came from"),
             }
             if machine.accepts(state) {

@@ -136,7 +136,7 @@ impl Reader for Chat {
 pub(super) fn is_object(constraint: &Constraint) -> bool {
     match constraint {
         Constraint::JsonObject => true,
-        Constraint::Written(_) | Constraint::Built(_) => false,
+        Constraint::Written(_) | Constraint::Built(_) | Constraint::Sql(_) => false,
         Constraint::JsonSchema(schema) => serde_json::from_str::<serde_json::Value>(&schema.text)
             .is_ok_and(|schema| schema.get("type").is_some_and(|kind| kind == "object")),
     }

@@ -240,6 +240,11 @@ fn instruction(constraint: &Constraint) -> String {
             text
         }
         Constraint::Written(written) => in_words(written),
+        Constraint::Sql(sql) => format!(
+            "Answer with one SELECT statement in the SQL of {} for the tables below, and with nothing else: no explanation, \
+             no code fence.\n{}",
+            sql.dialect, sql.catalog
+        ),
         Constraint::Built(_) => "Answer with nothing but what was asked for: no explanation, no code fence.".into(),
     }
 }

@@ -99,7 +99,9 @@ pub fn verbatim(constraint: &Constraint) -> Result<Lowered, NoForm> {
         }
         Constraint::JsonSchema(_) => Err(no_form("it refers to other documents".to_owned())),
         Constraint::JsonObject => Err(no_form("it is any JSON object".to_owned())),
-        Constraint::Written(_) | Constraint::Built(_) => Err(no_form("it is no schema".to_owned())),
+        Constraint::Written(_) | Constraint::Built(_) | Constraint::Sql(_) => {
+            Err(no_form("it is no schema".to_owned()))
+        }
     }
 }
 

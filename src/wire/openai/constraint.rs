@@ -68,7 +68,7 @@ const OTHER_FORMS: &[(&str, FormReader)] = &[
     ("grammar", written::grammar_form),
     ("structural_tag", written::structural_tag_form),
     ("where", written::where_form),
-    ("sql", |format| not_built(format, &["type", "dialect", "catalog", "statements"])),
+    ("sql", written::sql_form),
     ("types", |format| not_built(format, &["type", "language", "source", "root", "output"])),
 ];
 
@@ -354,9 +354,17 @@ mod tests {
     }
 
     #[test]
+    fn sql_takes_a_dialect_and_a_catalog() {
+        let body = r#"{"response_format":{"type":"sql","dialect":"sqlite","catalog":"CREATE TABLE t(a)","statements":["select"]}}"#;
+        assert!(matches!(demand(body).unwrap().constraint, Some(Constraint::Sql(sql)) if &*sql.dialect == "sqlite"));
+        let by_name = r#"{"response_format":{"type":"sql","dialect":"sqlite","catalog":{"name":"shop"}}}"#;
+        assert_eq!(code(by_name), "unsupported_constraint");
+    }
+
+    #[test]
     fn forms_without_a_front_end_are_refused_by_name() {
         for (form, rest) in [
-            ("sql", r#""dialect":"sqlite","catalog":"CREATE TABLE t(a)""#),
+            ("sql", r#""dialect":"sqlite","catalog":"CREATE TABLE t(a)","statements":["insert"]"#),
             ("types", r#""language":"python","source":"","root":"A""#),
         ] {
             let error = demand(&format!(r#"{{"response_format":{{"type":"{form}",{rest}}}}}"#)).unwrap_err();

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    inference::{Constraint, Dialect, Failure, Notation, Written},
+    inference::{Constraint, Dialect, Failure, FailureKind, Notation, SqlDemand, Written},
     wire::Fields,
 };
 
@@ -68,6 +68,28 @@ pub(super) fn structural_tag_form(format: &Fields) -> Read {
 pub(super) fn where_form(format: &Fields) -> Read {
     format.only(&["type", "where"])?;
     required(format, "where", text(format, "where", Notation::Where)?)
+}
+
+/// `response_format` of type `sql`.
+pub(super) fn sql_form(format: &Fields) -> Read {
+    format.only(&["type", "dialect", "catalog", "statements"])?;
+    let dialect = format.string("dialect")?.ok_or_else(|| format.missing("dialect"))?;
+    if format.raw("catalog").is_some_and(|raw| raw.get().starts_with('{')) {
+        let message = "a catalog by name is not built; give the text of CREATE TABLE statements";
+        let why = Failure::new(FailureKind::Constraint, message.to_owned());
+        return Err(why.about(format.path("catalog")).coded("unsupported_constraint"));
+    }
+    let catalog = format.string("catalog")?.ok_or_else(|| format.missing("catalog"))?;
+    if let Some(raw) = format.raw("statements") {
+        let statements: Vec<String> =
+            serde_json::from_str(raw.get()).map_err(|_| format.wrong_type("statements", "an array of strings"))?;
+        if let Some(other) = statements.iter().find(|statement| *statement != "select") {
+            let message = format!("sql statements of kind {other:?} are not built; \"select\" is");
+            let why = Failure::new(FailureKind::Constraint, message);
+            return Err(why.about(format.path("statements")).coded("unsupported_constraint"));
+        }
+    }
+    Ok(Some(Constraint::Sql(SqlDemand { dialect: dialect.into(), catalog: catalog.into() })))
 }
 
 /// A regular expression as vLLM and SGLang take it.
