@@ -213,6 +213,13 @@ async fn what_breaks_the_constraint_is_gone_on_with_too() {
     let failed = streamed(&server, few).await;
     assert_eq!((failed.text().as_str(), failed.done), (r#"{"name":"Ann","age":"#, false));
     assert_eq!(failed.error()["code"], "constraint_not_met");
+    // What comes behind a whole answer is not dropped in silence.
+    let twice = Upstream::start(|seen| answer(seen, &ANN.repeat(2), "stop")).await;
+    let mut behind = deployments();
+    behind[0] = Cloud::default().at("first", &twice.url);
+    let got = streamed(&serve(behind, policy()).await, ask_person(true)).await;
+    assert_eq!(got.text(), ANN);
+    assert!(!got.done || !got.receipt()["edits"].as_array().unwrap().is_empty(), "{}", got.receipt());
     // A model that goes on wrongly is one more attempt; one that says nothing, too.
     for said in [r#""old"}"#, "", r#"{"name":"Ann"}"#] {
         let wrong = Upstream::start(move |seen| answer(seen, said, "stop")).await;
