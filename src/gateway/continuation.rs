@@ -1,8 +1,8 @@
 //! What becomes of an answer whose attempt fails when the caller has a part of it already.
 //!
-//! That part stays. Where nothing can be added to it, it is the answer; else another attempt goes on with it: the same
-//! deployment or a later one, if it masks, or takes the beginning of an answer. Where none is left and the request allows
-//! it, what is open is closed; else the stream ends in an error.
+//! That part stays. Where it broke off and nothing can be added to it, it is the answer; else another attempt goes on with
+//! it: the same deployment or a later one, if it masks, or takes the beginning of an answer. Where none is left and the
+//! request allows it, what is open is closed; else the stream ends in an error.
 
 use std::time::Duration;
 
@@ -27,7 +27,11 @@ impl Answer {
         }
         if attempt.is_whole() {
             self.course.record(&failure);
-            return self.end(&mut attempt, Verdict::Satisfied, FinishReason::Stop);
+            // What breaks the constraint behind a whole answer would be content that is dropped.
+            return match failure.kind {
+                FailureKind::ConstraintNotMet => self.give_up(failure),
+                _ => self.end(&mut attempt, Verdict::Satisfied, FinishReason::Stop),
+            };
         }
         match self.course.after_bytes(&failure, left) {
             next @ (Next::Begin | Next::Wait(_)) if !left.is_zero() => self.go_on(next, failure),

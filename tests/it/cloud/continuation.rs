@@ -10,7 +10,7 @@ use espalier::{
     },
     inference::{Event, FinishReason},
     matcher::Engine,
-    route::{Deployment, Policy},
+    route::{Breaker, Deployment, Policy},
     vocab::byte_vocabulary,
 };
 use serde_json::{Value, json};
@@ -213,6 +213,13 @@ async fn what_breaks_the_constraint_is_gone_on_with_too() {
     let failed = streamed(&server, few).await;
     assert_eq!((failed.text().as_str(), failed.done), (r#"{"name":"Ann","age":"#, false));
     assert_eq!(failed.error()["code"], "constraint_not_met");
+    // What comes behind a whole answer is not dropped in silence.
+    let twice = Upstream::start(|seen| answer(seen, &ANN.repeat(2), "stop")).await;
+    let mut behind = deployments();
+    behind[0] = Cloud::default().at("first", &twice.url);
+    let got = streamed(&serve(behind, policy()).await, ask_person(true)).await;
+    assert_eq!(got.text(), ANN);
+    assert!(!got.done || !got.receipt()["edits"].as_array().unwrap().is_empty(), "{}", got.receipt());
     // A model that goes on wrongly is one more attempt; one that says nothing, too.
     for said in [r#""old"}"#, "", r#"{"name":"Ann"}"#] {
         let wrong = Upstream::start(move |seen| answer(seen, said, "stop")).await;
@@ -344,6 +351,86 @@ async fn an_answer_that_was_cut_is_completed_where_the_caller_wants_it() {
     }
 }
 
+/// Not only between characters: the connection ends after any byte of what the provider writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_any_byte_on_the_wire_another_model_goes_on() {
+    let events: String = saying(ANN, "stop").into_iter().map(|data| format!("data: {data}\n\n")).collect();
+    let bytes = Arc::new(events.into_bytes());
+    let count = bytes.len();
+    let first =
+        Upstream::start(move |seen| vec![stream_head(), piece(&bytes[..=seen.number % count]), stream_end()]).await;
+    let second = Upstream::start(|seen| answer(seen, &going_on(seen, &[ANN]).unwrap(), "stop")).await;
+    let deployments = vec![
+        Cloud::default().at("first", &first.url),
+        Cloud { order: 1, ..Cloud::of("vllm") }.at("second", &second.url),
+    ];
+    let breaker = Breaker { failures: u32::MAX, ..Breaker::default() };
+    let server = serve(deployments, Policy { breaker, ..once(policy()) }).await;
+    let mut continued = 0;
+    for at in 0..count {
+        let done = streamed(&server, ask_person(true)).await;
+        assert_eq!((done.text().as_str(), done.done), (ANN, true), "cut at byte {at}");
+        continued += usize::from(done.receipt()["continued"] == true);
+    }
+    assert!(continued > count / 2, "{continued} of {count}");
+}
+
+#[tokio::test]
+async fn answers_that_are_no_json_are_gone_on_with() {
+    let choice = json!({"type": "choice", "choice": ["yes", "yes, surely", "no"]});
+    let regex = json!({"type": "regex", "regex": "[a-z]{3}-[0-9]{2,3}"});
+    for (constraint, begun, said, whole, attempts) in [
+        (&choice, "ye", "s", "yes", 2),
+        // It could go on, and need not.
+        (&choice, "yes", "", "yes", 2),
+        (&choice, "yes", ", surely", "yes, surely", 2),
+        (&choice, "no", "nonsense", "no", 1),
+        (&regex, "abc-", "12", "abc-12", 2),
+        (&regex, "abc-1", "23", "abc-123", 2),
+        (&regex, "abc-123", "4", "abc-123", 1),
+    ] {
+        let first = Upstream::start(move |_| breaks_off(begun, 0)).await;
+        let second = Upstream::start(move |seen| answer(seen, said, "stop")).await;
+        let deployments = vec![
+            Cloud::default().at("first", &first.url),
+            Cloud { order: 1, ..Cloud::of("vllm") }.at("second", &second.url),
+        ];
+        let server = serve(deployments, once(policy())).await;
+        let asked = ask(json!({"response_format": constraint, "stream": true}));
+        let done = Streamed::new(&server.events(CHAT, asked).await);
+        assert_eq!((done.text().as_str(), done.reason()), (whole, Some("stop")), "{begun:?} {said:?}");
+        assert_eq!(done.receipt()["attempts"].as_array().unwrap().len(), attempts, "{begun:?} {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn beside_tools_an_answer_stays_one() {
+    let first = Upstream::start(|_| breaks_off(&ANN[..9], 0)).await;
+    let tool = json!({"type": "function", "function": {"name": "time"}});
+    let call = json!({"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "time", "arguments": "{}"}}]});
+    let second = Upstream::start(move |seen| match seen.number {
+        0 => stream([chunk(call.clone(), None), chunk(json!({}), Some("tool_calls")), "[DONE]".to_owned()]),
+        _ => answer(seen, &going_on(seen, &[ANN]).unwrap(), "stop"),
+    })
+    .await;
+    let deployments = vec![
+        Cloud::default().at("first", &first.url),
+        Cloud { order: 1, ..Cloud::of("vllm") }.at("second", &second.url),
+    ];
+    let server = serve(deployments, policy()).await;
+    let mut asked = ask_person(true);
+    asked["tools"] = json!([tool]);
+    let done = streamed(&server, asked.clone()).await;
+    assert_eq!((done.text().as_str(), done.done), (ANN, true));
+    let outcomes = outcomes(done.receipt());
+    assert_eq!(outcomes.last(), Some(&("second", "satisfied")));
+    assert!(outcomes.contains(&("second", "violated")), "a call is no end of an answer: {outcomes:?}");
+    assert!(second.seen().iter().all(|seen| seen.body["tool_choice"] == "none"));
+    // Where a tool must be called, there is no answer to go on with.
+    asked["tool_choice"] = "required".into();
+    assert!(!streamed(&server, asked).await.done);
+}
+
 /// The model of this machine, where there is one: `ESPALIER_MODEL`, or the first in `.espalier/models`.
 #[cfg(feature = "llama")]
 fn local_model() -> Option<Arc<dyn Backend>> {
@@ -378,7 +465,9 @@ async fn the_local_model_goes_on() {
             assert!(done.done && done.text().starts_with(&whole[..at]), "{:?} {:?}", &whole[..at], done.chunks.last());
             let receipt = done.receipt();
             assert_eq!(outcomes(receipt), [("first", "failed"), ("local", "satisfied")]);
-            assert_eq!((&receipt["continued"], &receipt["cross_check"]), (&json!(true), &json!("agreed")));
+            // Numbers that doubles do not tell apart are not the crate's to judge.
+            let checked = receipt["cross_check"].as_str().unwrap();
+            assert!(receipt["continued"] == true && (checked == "agreed" || checked.contains("doubles")), "{receipt}");
         }
     }
 }
