@@ -1,3 +1,5 @@
+//! SQL from its constraint to its verdicts, and walks through its mask.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
