@@ -440,6 +440,7 @@ mod tests {
             r#"{"dependencies":{"a":["b"]}}"#.to_owned(),
             r#"{"minimum":0,"exclusiveMinimum":true}"#.to_owned(),
             r#"{"not":{"format":"email"}}"#.to_owned(),
+            r#"{"oneOf":[{"x-espalier":{"regex":"b"}},{"minLength":3}]}"#.to_owned(),
             r#"{"oneOf":[{"pattern":"^.$"},{"minLength":3}]}"#.to_owned(),
             r#"{"patternProperties":{"^\\d+$":{}},"additionalProperties":false}"#.to_owned(),
             r#"{"pattern":"(?=a)"}"#.to_owned(),
@@ -472,6 +473,7 @@ mod tests {
             (r##"{"$defs":{"a":{"type":"string"}},"anyOf":[{"$ref":"#/$defs/a"},{"type":"null"}]}"##, "null"),
             (r#"{"enum":[1.5,"a"],"default":{"multipleOf":0.1}}"#, "1.5"),
             (r#"{"multipleOf":3}"#, "9"),
+            (r#"{"type":"string","x-espalier":{"regex":"(?=a)a","choice":"not"}}"#, "\"a\""),
         ] {
             assert_eq!(skipped(schema, text), None, "{schema}");
             assert!(matches!(second(schema).on(text), Opinion::Agrees), "{schema}");
