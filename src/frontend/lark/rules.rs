@@ -344,7 +344,10 @@ impl Maker {
         let document = match self.listed.get(name) {
             None => {
                 let Some(text) = builtin::find(name) else {
-                    return Err(super::Diagnostic { position: Some(place), ..builtin::unknown(name) });
+                    let built_in = builtin::unknown(name).hint.unwrap_or_default();
+                    let hint =
+                        format!("put it in its place with %lark {{ }} or %json {{ }}; of those built in, {built_in}");
+                    return Err(hinted(invalid(place, format!("there is no grammar \"@{name}\" to refer to")), hint));
                 };
                 let document = Rc::new(super::parse::parse(text).map_err(within)?);
                 self.listed.insert(name.into(), Listed::Lark(document.clone()));
