@@ -11,6 +11,7 @@ mod configuration;
 mod constraint;
 mod deployments;
 mod gguf;
+mod grammars;
 mod mask;
 mod models;
 mod repair;
@@ -45,6 +46,8 @@ enum Command {
     Mask(mask::Mask),
     /// List, fetch and inspect local models
     Models(models::Models),
+    /// List the grammars that come along, or print one
+    Grammars(grammars::Grammars),
     /// The configuration file
     #[command(subcommand)]
     Config(configuration::Configuration),
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Sample(command) => command.run(),
         Command::Mask(command) => command.run(),
         Command::Models(command) => command.run(),
+        Command::Grammars(command) => command.run(),
         Command::Config(command) => command.run(),
     };
     match done {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, json_schema, regex,
+    Constraint, Diagnostic, DiagnosticKind, Formats, JsonSchema, KeyOrder, Policy, Whitespace, inside, json_schema,
+    regex,
 };
 use crate::{
     automaton::{
@@ -30,21 +31,29 @@ pub struct Blueprint {
 #[derive(Clone)]
 enum Source {
     Json(JsonSource),
-    /// The grammar, and what is embedded in it.
-    Grammar(Plan, Arc<[PartSource]>),
+    Grammar(Planned),
     Sql(Arc<sql::Plan>),
 }
 
+/// A grammar, and what is embedded in it.
 #[derive(Clone)]
-enum PartSource {
+pub(super) struct Planned {
+    pub plan: Plan,
+    pub sources: Arc<[PartSource]>,
+}
+
+#[derive(Clone)]
+pub(super) enum PartSource {
     Json(JsonSource),
     Laid(JsonSource, Signs),
     Text(Arc<StringLanguage>),
 }
 
 #[derive(Clone)]
-struct JsonSource {
+pub(super) struct JsonSource {
     set: Arc<SchemaSet>,
+    /// The meaning of what is written in it.
+    written: Arc<[StringAtom]>,
     strings: Arc<StringCache>,
     style: Style,
 }
@@ -97,48 +106,9 @@ impl Blueprint {
         limits: Limits,
         strings: &Arc<StringCache>,
     ) -> Result<(Self, Automaton), Diagnostic> {
-        let plain =
-            grammar.without_edges().map_err(|fault| Diagnostic::new(DiagnosticKind::Unsupported, fault.to_string()))?;
-        let grammar = plain.as_ref().unwrap_or(grammar);
-        let plan = Plan::new(grammar, limits).map_err(|overrun| grammar_too_large(&overrun))?;
-        if plan.unproductive().contains(&grammar.start()) {
-            return Err(without_text(grammar, plan.unproductive()));
-        }
-        if plan.counts_in_circles() {
-            let message =
-                "max_tokens cannot be held to in a rule that begins with itself: its tokens hang on the reading";
-            let why = Diagnostic::new(DiagnosticKind::Unsupported, message);
-            return Err(why.hinted("put max_tokens on a rule that calls this one"));
-        }
-        let (mut sources, mut machines) = (Vec::new(), Vec::new());
-        for embedded in plan.embedded() {
-            let (source, machine) = match embedded {
-                Embedded::Json(json) => {
-                    let schema = JsonSchema::from(&*json.schema);
-                    let compact = Policy { whitespace: Whitespace::Compact, ..policy };
-                    match &json.layout {
-                        None => {
-                            let (source, machine) = JsonSource::new(&schema, policy, limits, strings)?;
-                            (PartSource::Json(source), Part::Json(Box::new(machine)))
-                        }
-                        Some(layout) => {
-                            let signs = signs(layout, policy, strings)?;
-                            let (source, machine) = JsonSource::new(&schema, compact, limits, strings)?;
-                            let laid = Laid::new(machine, signs.clone());
-                            (PartSource::Laid(source, signs), Part::Laid(Box::new(laid)))
-                        }
-                    }
-                }
-                Embedded::Pattern(pattern) => {
-                    let language = language(pattern, strings)?;
-                    (PartSource::Text(language.clone()), Part::Text(language))
-                }
-            };
-            sources.push(source);
-            machines.push(machine);
-        }
-        let chart = plan.chart(machines, limits);
-        let source = Source::Grammar(plan, sources.into());
+        let planned = Planned::new(grammar, policy, limits, strings)?;
+        let chart = planned.plan.chart(parts_of(&planned.sources, limits), limits);
+        let source = Source::Grammar(planned);
         Ok((Self { source, limits, named: Arc::default() }, Automaton::Chart(Box::new(chart))))
     }
 
@@ -152,32 +122,90 @@ impl Blueprint {
         match &self.source {
             Source::Json(source) => Automaton::Json(Box::new(source.machine(self.limits))),
             Source::Sql(plan) => Automaton::Sql(Box::new(Sql::new(plan.clone(), Budget::new(self.limits)))),
-            Source::Grammar(plan, sources) => {
-                let parts = sources.iter().map(|source| match source {
-                    PartSource::Json(source) => Part::Json(Box::new(source.machine(self.limits))),
-                    PartSource::Laid(source, signs) => {
-                        Part::Laid(Box::new(Laid::new(source.machine(self.limits), signs.clone())))
-                    }
-                    PartSource::Text(language) => Part::Text(language.clone()),
-                });
-                let parts = parts.collect();
-                Automaton::Chart(Box::new(plan.chart(parts, self.limits)))
+            Source::Grammar(Planned { plan, sources }) => {
+                Automaton::Chart(Box::new(plan.chart(parts_of(sources, self.limits), self.limits)))
             }
         }
     }
 
     /// A model's tokens are counted: a text alone does not tell whether it satisfies the constraint.
     pub fn counts_tokens(&self) -> bool {
-        matches!(&self.source, Source::Grammar(plan, _) if plan.counts_tokens())
+        matches!(&self.source, Source::Grammar(planned) if planned.plan.counts_tokens())
     }
 
     /// Keywords that demand nothing and were read as annotations, by JSON pointer.
     pub fn annotations(&self) -> &[String] {
         match &self.source {
             Source::Json(source) => source.set.annotations(),
-            Source::Grammar(..) | Source::Sql(_) => &[],
+            Source::Grammar(_) | Source::Sql(_) => &[],
         }
     }
+}
+
+impl Planned {
+    /// # Errors
+    /// What cannot be enforced, has no text or takes too much.
+    pub fn new(
+        grammar: &Grammar,
+        policy: Policy,
+        limits: Limits,
+        strings: &Arc<StringCache>,
+    ) -> Result<Self, Diagnostic> {
+        let plain =
+            grammar.without_edges().map_err(|fault| Diagnostic::new(DiagnosticKind::Unsupported, fault.to_string()))?;
+        let grammar = plain.as_ref().unwrap_or(grammar);
+        let plan = Plan::new(grammar, limits).map_err(|overrun| grammar_too_large(&overrun))?;
+        if plan.unproductive().contains(&grammar.start()) {
+            return Err(without_text(grammar, plan.unproductive()));
+        }
+        if plan.counts_in_circles() {
+            let message =
+                "max_tokens cannot be held to in a rule that begins with itself: its tokens hang on the reading";
+            let why = Diagnostic::new(DiagnosticKind::Unsupported, message);
+            return Err(why.hinted("put max_tokens on a rule that calls this one"));
+        }
+        let sources = plan.embedded().iter().map(|embedded| PartSource::new(embedded, policy, limits, strings));
+        let sources = sources.collect::<Result<_, _>>()?;
+        Ok(Self { plan, sources })
+    }
+}
+
+impl PartSource {
+    fn new(
+        embedded: &Embedded,
+        policy: Policy,
+        limits: Limits,
+        strings: &Arc<StringCache>,
+    ) -> Result<Self, Diagnostic> {
+        match embedded {
+            Embedded::Json(json) => {
+                let schema = JsonSchema::from(&*json.schema);
+                let compact = Policy { whitespace: Whitespace::Compact, ..policy };
+                match &json.layout {
+                    None => JsonSource::new(&schema, policy, limits, strings).map(|(source, _)| Self::Json(source)),
+                    Some(layout) => {
+                        let signs = signs(layout, policy, strings)?;
+                        let (source, _) = JsonSource::new(&schema, compact, limits, strings)?;
+                        Ok(Self::Laid(source, signs))
+                    }
+                }
+            }
+            Embedded::Pattern(pattern) => language(pattern, strings).map(Self::Text),
+        }
+    }
+
+    fn part(&self, limits: Limits) -> Part {
+        match self {
+            Self::Json(source) => Part::Json(Box::new(source.machine(limits))),
+            Self::Laid(source, signs) => Part::Laid(Box::new(Laid::new(source.machine(limits), signs.clone()))),
+            Self::Text(language) => Part::Text(language.clone()),
+        }
+    }
+}
+
+/// Automata of what is embedded, which know nothing yet.
+pub(super) fn parts_of(sources: &[PartSource], limits: Limits) -> Vec<Part> {
+    sources.iter().map(|source| source.part(limits)).collect()
 }
 
 impl JsonSource {
@@ -206,7 +234,9 @@ impl JsonSource {
             plain: policy.plain,
             spelling: if policy.plain { Spelling::Shortest } else { Spelling::Any },
         };
-        let source = Self { set, strings: strings.clone(), style };
+        let written = set.written().iter().map(|inside| inside::atom(inside, policy, limits, strings));
+        let written = written.collect::<Result<_, _>>()?;
+        let source = Self { set, written, strings: strings.clone(), style };
         let mut machine = source.machine(limits);
         let satisfiable = machine.satisfiable();
         machine.settle();
@@ -221,7 +251,7 @@ impl JsonSource {
     }
 
     fn machine(&self, limits: Limits) -> Machine {
-        Machine::new(self.set.clone(), self.strings.clone(), self.style, Budget::new(limits))
+        Machine::new(self.set.clone(), self.written.clone(), self.strings.clone(), self.style, Budget::new(limits))
     }
 }
 

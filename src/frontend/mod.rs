@@ -6,9 +6,11 @@
 
 mod automaton;
 pub mod bnf;
+pub mod builtin;
 pub mod choice;
 mod diagnostic;
 mod dispatch;
+mod inside;
 pub mod json_schema;
 pub mod lark;
 #[cfg(test)]

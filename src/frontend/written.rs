@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Diagnostic, DiagnosticKind, bnf, choice, lark, regex, structural_tag, where_clause};
+use super::{Diagnostic, DiagnosticKind, bnf, builtin, choice, lark, regex, structural_tag, where_clause};
 use crate::grammar::Grammar;
 
 pub use super::regex::Dialect;
@@ -50,8 +50,11 @@ impl Notation {
 }
 
 impl Written {
+    /// A text in a notation. In Lark's, `@` and a name stand for a grammar that comes along.
     pub fn new(notation: Notation, text: impl Into<Arc<str>>) -> Self {
-        Self { notation, text: text.into(), start: None }
+        let text: Arc<str> = text.into();
+        let named = if notation == Notation::Lark { builtin::name_in(&text).and_then(builtin::find) } else { None };
+        Self { notation, text: named.map_or(text, Arc::from), start: None }
     }
 
     /// See [`super::Constraint::may_count_tokens`].
@@ -80,7 +83,10 @@ impl Written {
             Notation::Ebnf => bnf::read(&self.text, bnf::Dialect::Ebnf, self.start.as_deref().unwrap_or(bnf::ROOT)),
             Notation::StructuralTag => structural_tag::read(&self.text),
             Notation::Where => where_clause::read(&self.text),
-            Notation::Lark => lark::read(&self.text, self.start.as_deref().unwrap_or(lark::START)),
+            Notation::Lark => match builtin::name_in(&self.text) {
+                Some(name) => Err(builtin::unknown(name)),
+                None => lark::read(&self.text, self.start.as_deref().unwrap_or(lark::START)),
+            },
         }
     }
 }

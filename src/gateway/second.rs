@@ -140,7 +140,7 @@ const NAMED: &[&str] = &[
     "dependentRequired",
 ];
 /// Keywords whose value is data.
-const DATA: &[&str] = &["enum", "const", "default", "examples"];
+const DATA: &[&str] = &["enum", "const", "default", "examples", "x-espalier"];
 /// Keywords that turn a verdict round, or count verdicts.
 const TURNING: &[&str] = &["not", "oneOf", "if", "contains", "unevaluatedProperties", "unevaluatedItems"];
 /// Keywords that look at a value that other keywords look at, too.
@@ -194,7 +194,8 @@ impl Reading {
         self.turns = self.turns.or(name_of(TURNING));
         self.forks |= FORKING.contains(&name);
         match name {
-            "format" => self.format = true,
+            // What is written there is ours to judge, as formats are: to the crate it demands nothing.
+            "format" | "x-espalier" => self.format = true,
             "contains" => self.contains = true,
             "unevaluatedProperties" | "unevaluatedItems" => self.unevaluated = true,
             "contentEncoding" | "contentMediaType" => self.content = true,
@@ -255,7 +256,7 @@ impl Reading {
             return Err(format!("no draft is named, and {form} has the form of an older one"));
         }
         if let (true, Some(keyword)) = (self.format, self.turns) {
-            return Err(format!("formats are ours to judge, and stand beside {keyword}"));
+            return Err(format!("formats and x-espalier are ours to judge, and stand beside {keyword}"));
         }
         if let (true, Some(keyword)) = (self.wide_pattern, self.turns) {
             return Err(format!("a pattern that the crate may read wider stands beside {keyword}"));
@@ -439,6 +440,7 @@ mod tests {
             r#"{"dependencies":{"a":["b"]}}"#.to_owned(),
             r#"{"minimum":0,"exclusiveMinimum":true}"#.to_owned(),
             r#"{"not":{"format":"email"}}"#.to_owned(),
+            r#"{"oneOf":[{"x-espalier":{"regex":"b"}},{"minLength":3}]}"#.to_owned(),
             r#"{"oneOf":[{"pattern":"^.$"},{"minLength":3}]}"#.to_owned(),
             r#"{"patternProperties":{"^\\d+$":{}},"additionalProperties":false}"#.to_owned(),
             r#"{"pattern":"(?=a)"}"#.to_owned(),
@@ -471,6 +473,7 @@ mod tests {
             (r##"{"$defs":{"a":{"type":"string"}},"anyOf":[{"$ref":"#/$defs/a"},{"type":"null"}]}"##, "null"),
             (r#"{"enum":[1.5,"a"],"default":{"multipleOf":0.1}}"#, "1.5"),
             (r#"{"multipleOf":3}"#, "9"),
+            (r#"{"type":"string","x-espalier":{"regex":"(?=a)a","choice":"not"}}"#, "\"a\""),
         ] {
             assert_eq!(skipped(schema, text), None, "{schema}");
             assert!(matches!(second(schema).on(text), Opinion::Agrees), "{schema}");

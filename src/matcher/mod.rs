@@ -32,6 +32,8 @@ mod wholes;
 
 #[cfg(test)]
 mod counted;
+#[cfg(test)]
+mod inside;
 
 pub use program::{Engine, Program};
 pub use steer::Steering;

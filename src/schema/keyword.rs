@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Decimal, Document, ValueId, resource};
+use super::{Decimal, Document, Inside, ValueId, resource};
 
 /// Index of a subschema in its [`SchemaSet`].
 pub type SchemaId = u32;
@@ -112,6 +112,8 @@ pub enum Keyword {
     Pattern(Arc<str>),
     /// A format by its name, known or not: see [`SchemaSet::keep_formats`].
     Format(Arc<str>),
+    /// The string is a text of what [`SchemaSet::written`] has under this number.
+    Written(u32),
     /// `properties`, `patternProperties` and, for keys that neither names, `additionalProperties`.
     Properties {
         named: Vec<(Box<str>, SchemaId)>,
@@ -178,6 +180,8 @@ pub struct SchemaSet {
     pub(super) places: Vec<Place>,
     pub(super) root: SchemaId,
     pub(super) annotations: Vec<String>,
+    /// What texts of strings must be of, in notations of their own.
+    pub(super) written: Arc<[Inside]>,
 }
 
 impl SchemaSet {
@@ -216,12 +220,18 @@ impl SchemaSet {
 
     /// The same subschemas with another root, which stands where this one does and has these keywords alone.
     pub fn rooted(&self, keywords: Vec<Keyword>) -> Self {
-        let Self { documents, schemas, places, root, annotations: _ } = self;
+        let Self { documents, schemas, places, root, annotations: _, written } = self;
         let (mut schemas, mut places) = (schemas.clone(), places.clone());
         schemas.push(Schema::All(keywords.into()));
         places.push(places[*root as usize]);
         let root = schemas.len() as SchemaId - 1;
-        Self { documents: documents.clone(), schemas, places, root, annotations: Vec::new() }
+        let (documents, written) = (documents.clone(), written.clone());
+        Self { documents, schemas, places, root, annotations: Vec::new(), written }
+    }
+
+    /// What texts of strings must be of, in notations that are read elsewhere.
+    pub fn written(&self) -> &[Inside] {
+        &self.written
     }
 
     /// The document has this word in a subschema.

@@ -6,9 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Decimal, Dialect, Document, Documents, Draft, Keyword, Literals, Schema, SchemaError, SchemaErrorKind, SchemaId,
-    SchemaSet, TypeSet, Value, ValueId, cycle,
-    embedded::{self, Refused},
-    escape_pointer,
+    SchemaSet, TypeSet, Value, ValueId, cycle, escape_pointer, inside,
     keyword::Place,
     resource::{Library, pointer_in},
     scope::{ScopeId, Scopes},
@@ -65,6 +63,7 @@ impl SchemaSet {
             schemas: Vec::new(),
             places: Vec::new(),
             annotations: Vec::new(),
+            written: Vec::new(),
             known: FxHashMap::default(),
             waiting: Vec::new(),
             unevaluated: unevaluated::Found::default(),
@@ -77,8 +76,9 @@ impl SchemaSet {
             reader.schema = id;
             reader.schemas[id as usize] = reader.read(reader.places[id as usize], scope)?;
         }
-        let Reader { library, schemas, places, annotations, unevaluated, .. } = reader;
-        let mut set = Self { documents: library.into_documents(), schemas, places, root, annotations };
+        let Reader { library, schemas, places, annotations, written, unevaluated, .. } = reader;
+        let (documents, written) = (library.into_documents(), written.into());
+        let mut set = Self { documents, schemas, places, root, annotations, written };
         cycle::refuse_cycles(&set)?;
         unevaluated::rewrite(&mut set, &unevaluated)?;
         Ok(set)
@@ -91,6 +91,7 @@ struct Reader {
     schemas: Vec<Schema>,
     places: Vec<Place>,
     annotations: Vec<String>,
+    written: Vec<inside::Inside>,
     known: FxHashMap<(Place, ScopeId), SchemaId>,
     waiting: Vec<(SchemaId, ScopeId)>,
     unevaluated: unevaluated::Found,
@@ -237,6 +238,11 @@ impl Reader {
             let target = self.resolve(&members, word, target)?;
             keywords.push(Keyword::Ref(self.reach_at(target)?));
             if members.dialect.draft.ref_hides_siblings() {
+                if document.get(place.value, inside::WORD).is_some() {
+                    let message = format!("in this draft, {} means nothing beside {word}", inside::WORD);
+                    let error = members.error(SchemaErrorKind::Unsupported, inside::WORD, message);
+                    return Err(error.hint("put each into a schema of its own, under allOf"));
+                }
                 return Ok(Schema::All(keywords.into()));
             }
         }
@@ -386,12 +392,18 @@ impl Reader {
         if let Some(pattern) = members.text("pattern")? {
             keywords.push(Keyword::Pattern(pattern.into()));
         }
-        if let Some(pattern) = embedded_pattern(members)? {
-            keywords.push(Keyword::Pattern(pattern.into()));
-        }
         // A `format` that is no string demands nothing.
         if let Some(Value::String(format)) = members.get("format").map(|id| members.document.value(id)) {
             keywords.push(Keyword::Format((&**format).into()));
+        }
+        // No draft's word, and of every draft.
+        if let Some(value) = members.document.get(members.at, inside::WORD) {
+            let inside = inside::read(members.document, value, self.schema, &members.pointer(inside::WORD))?;
+            let number = self.written.iter().position(|other| *other == inside).unwrap_or(self.written.len());
+            if number == self.written.len() {
+                self.written.push(inside);
+            }
+            keywords.push(Keyword::Written(number as u32));
         }
         Ok(())
     }
@@ -526,6 +538,9 @@ impl Reader {
 
     fn note_annotations(&mut self, members: &Members) -> Result<(), SchemaError> {
         for (name, _) in members.members {
+            if **name == *inside::WORD {
+                continue;
+            }
             if (!KNOWN.contains(&&**name) || !members.dialect.knows(name)) && !ANNOTATIONS.contains(&&**name) {
                 self.annotations.push(members.pointer(name));
             }
@@ -579,20 +594,7 @@ const KNOWN: &[&str] = &[
     "$ref",
     "$dynamicRef",
     "$recursiveRef",
-    "x-espalier",
 ];
-
-/// What `x-espalier` demands of a string, as a pattern.
-fn embedded_pattern(members: &Members) -> Result<Option<String>, SchemaError> {
-    let Some(id) = members.get("x-espalier") else { return Ok(None) };
-    let document = members.document;
-    let Value::Object(inner) = document.value(id) else { return Err(members.invalid("x-espalier", "an object")) };
-    match embedded::read(document, inner) {
-        Ok(embedded) => Ok(Some(embedded.pattern())),
-        Err(Refused::Invalid(why)) => Err(members.error(SchemaErrorKind::Invalid, "x-espalier", why)),
-        Err(Refused::Unsupported(why)) => Err(members.error(SchemaErrorKind::Unsupported, "x-espalier", why)),
-    }
-}
 
 fn numeric(members: &Members, keywords: &mut Vec<Keyword>) -> Result<(), SchemaError> {
     let bounds = [("minimum", "exclusiveMinimum", true), ("maximum", "exclusiveMaximum", false)];

@@ -1,6 +1,7 @@
 //! Answers in one piece and as a stream.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -19,7 +20,7 @@ use crate::{
     gateway::Answer,
     inference::{Failure, FailureKind, Method, Receipt, Update},
     wire::{
-        openai::{Call, Dialect, ErrorBody, Head, Whole},
+        openai::{Call, Dialect, ErrorBody, Head, InputText, Whole},
         sse,
     },
 };
@@ -33,11 +34,11 @@ pub async fn answer<D: Dialect>(State(app): State<Arc<App>>, request: Request) -
     let (parts, body) = request.into_parts();
     let bytes = body::read(&parts.headers, body, app.body_limit).await?;
     let id = format!("{}{}", D::ID_PREFIX, uuid::Uuid::new_v4().simple());
-    let Call { request, stream, include_usage, constraint_param } = D::read(&bytes, &id)?;
+    let Call { request, stream, include_usage, constraint_param, custom } = D::read(&bytes, &id)?;
     drop(bytes);
     let (choices, logprobs) = (request.output.choices, request.output.logprobs.is_some());
     let answer = app.gateway.start(request).await.map_err(|failure| blame(failure, constraint_param))?;
-    let head = head(id, answer.model());
+    let head = Head { custom, ..head(id, answer.model()) };
     let run = Run { app, begun, first: false, answer };
     match stream {
         false => whole::<D>(run, head, choices, logprobs).await,
@@ -57,7 +58,7 @@ fn head(id: String, model: &str) -> Head {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let digest = Sha256::digest(format!("{} {model}", env!("CARGO_PKG_VERSION")));
     let fingerprint = digest.iter().take(5).fold("fp_".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-    Head { id, created, model: model.to_owned(), fingerprint }
+    Head { id, created, model: model.to_owned(), fingerprint, custom: Vec::new() }
 }
 
 /// An answer under way with its measurements.
@@ -122,7 +123,8 @@ async fn streamed<D: Dialect>(
         first => first,
     };
     let id = head.id.clone();
-    let mut writer = Writer { head, logprobs, include_usage, offsets: vec![0; choices as usize] };
+    let mut writer =
+        Writer { head, logprobs, include_usage, offsets: vec![0; choices as usize], inputs: HashMap::new() };
     let opening = first.map(|update| writer.write::<D>(update)).unwrap_or_default();
     let state = (run, writer, Some(opening));
     let events = stream::unfold(state, async |(mut run, mut writer, opening)| {
@@ -152,11 +154,13 @@ struct Writer {
     include_usage: bool,
     /// Code points written so far, by choice.
     offsets: Vec<usize>,
+    /// Calls of custom tools, by choice and number.
+    inputs: HashMap<(u32, u32), InputText>,
 }
 
 impl Writer {
     fn write<D: Dialect>(&mut self, update: Update) -> String {
-        let Self { head, logprobs, include_usage, offsets } = self;
+        let Self { head, logprobs, include_usage, offsets, inputs } = self;
         match update {
             Update::Started => {
                 let opening = |choice| D::opening(head, choice as u32, *include_usage);
@@ -171,7 +175,21 @@ impl Writer {
                 sse::event(&D::delta(head, choice, &text, tokens, *include_usage))
             }
             Update::Thought { choice, text } => sse::event(&D::thought(head, choice, &text, *include_usage)),
-            Update::Call { choice, piece } => sse::event(&D::call(head, choice, &piece, *include_usage)),
+            Update::Call { choice, mut piece } => {
+                let key = (choice, piece.index);
+                if piece.name.as_ref().is_some_and(|name| head.custom.contains(name)) {
+                    inputs.insert(key, InputText::default());
+                }
+                let input = inputs.get_mut(&key);
+                let is_custom = input.is_some();
+                if let Some(input) = input {
+                    piece.arguments = input.push(&piece.arguments);
+                    if piece.arguments.is_empty() && piece.id.is_none() {
+                        return String::new();
+                    }
+                }
+                sse::event(&D::call(head, choice, &piece, is_custom, *include_usage))
+            }
             Update::Refusal { choice, text } => sse::event(&D::refusal(head, choice, &text, *include_usage)),
             Update::Finished { choice, reason, receipt } => {
                 sse::event(&D::finish(head, choice, reason, receipt.as_deref(), *include_usage))

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use espalier::{
-    frontend::{Constraint, Notation, Policy, Written},
+    frontend::{Constraint, JsonSchema, Notation, Policy, Written},
+    guard::Repairer,
     matcher::Engine,
     vocab::byte_vocabulary,
 };
@@ -54,4 +55,19 @@ fn grammars_do_what_their_heads_say() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn texts_of_grammars_within_strings_are_checked_and_repaired() {
+    let sum = r#"{"type":"object","properties":{"sum":{"type":"string","x-espalier":{"lark":"start: /[0-9]+/ | start \"+\" start | \"(\" start \")\""}}},"required":["sum"],"additionalProperties":false}"#;
+    let mut repairer = Repairer::new(&Constraint::JsonSchema(JsonSchema::from(sum))).unwrap();
+    for (text, repaired) in [
+        (r#"{"sum": "(1+2)+3"}"#, r#"{"sum": "(1+2)+3"}"#),
+        (r#"{'sum': '(1+2)',}"#, r#"{"sum": "(1+2)"}"#),
+        (r#"{"sum": "(1\u002b2)"}"#, r#"{"sum": "(1\u002b2)"}"#),
+    ] {
+        assert_eq!(repairer.repair(text).unwrap_or_else(|why| panic!("{text}: {why:?}")).text, repaired);
+    }
+    assert!(repairer.violation(r#"{"sum": "(1+2))"}"#).is_some_and(|violation| violation.offset == 14));
+    assert!(repairer.violation(r#"{"sum": "1"}"#).is_none());
 }

@@ -21,7 +21,7 @@ const NEVER: u32 = u32::MAX;
 /// A way home that is longer than this is not written out.
 const LONGEST: usize = 1 << 20;
 
-/// Bytes that are needed at least.
+/// Bytes, or characters, that are needed at least.
 #[derive(Debug)]
 pub struct Lengths {
     /// From a node to the end of its rule.
@@ -57,7 +57,7 @@ impl Chart {
         let mut from: FxHashMap<Hop, (u32, Result<Hop, Place>)> = FxHashMap::default();
         for &(place, back) in &expanded.ready {
             let Some(rest) = self.rest_of(place) else { continue };
-            let length = u32::try_from(rest.len()).unwrap_or(NEVER);
+            let length = u32::try_from(self.lexemes.weight(&rest)).unwrap_or(NEVER);
             for hop in self.places(back).iter() {
                 reach(&mut queue, &mut from, *hop, length, Err(place));
             }
@@ -153,7 +153,8 @@ impl Chart {
                 && !lexemes.contains_key(&rx)
             {
                 let shortest = self.lexemes.shortest(rx);
-                lexemes.insert(rx, shortest.map_or(NEVER, |text| u32::try_from(text.len()).unwrap_or(NEVER)));
+                let length = |text: Box<[u8]>| u32::try_from(self.lexemes.weight(&text)).unwrap_or(NEVER);
+                lexemes.insert(rx, shortest.map_or(NEVER, length));
             }
         }
         let parts = (0..self.network().parts.len() as u32)

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use regex_syntax::utf8::{Utf8Range, Utf8Sequence, Utf8Sequences};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::stay::Stays;
 use crate::{
@@ -76,6 +76,8 @@ pub struct Lexemes {
     alike: FxHashMap<(Rx, u32), Rx>,
     pub(super) stays: Stays,
     soft: bool,
+    /// Shortest is what has the fewest characters, not bytes.
+    by_characters: bool,
     budget: Budget,
     pub(super) bytes: usize,
 }
@@ -94,6 +96,7 @@ impl Lexemes {
             alike: FxHashMap::default(),
             stays: Stays::default(),
             soft: false,
+            by_characters: false,
             budget,
             bytes: 0,
         };
@@ -105,6 +108,21 @@ impl Lexemes {
     /// What is worked out from now on is counted here.
     pub fn charge(&mut self, budget: Budget) {
         self.budget = budget;
+    }
+
+    /// From now on lengths are numbers of characters.
+    pub fn count_characters(&mut self) {
+        self.by_characters = true;
+        self.shortest.clear();
+    }
+
+    /// What a text counts for where the shortest one is looked for.
+    pub fn weight(&self, text: &[u8]) -> usize {
+        text.iter().filter(|byte| self.counts_byte(**byte)).count()
+    }
+
+    fn counts_byte(&self, byte: u8) -> bool {
+        !self.by_characters || byte & 0xc0 != 0x80
     }
 
     /// Some expression was taken to match something without proof.
@@ -349,9 +367,12 @@ impl Lexemes {
     /// of any.
     fn search(&mut self, rx: Rx) -> Option<Box<[u8]>> {
         let mut from: FxHashMap<Rx, (Rx, u8)> = FxHashMap::default();
-        let mut seen: FxHashSet<Rx> = FxHashSet::from_iter([rx]);
-        let mut queue = VecDeque::from([rx]);
-        while let Some(place) = queue.pop_front() {
+        let mut seen: FxHashMap<Rx, usize> = FxHashMap::from_iter([(rx, 0)]);
+        let mut queue = VecDeque::from([(rx, 0)]);
+        while let Some((place, length)) = queue.pop_front() {
+            if seen.get(&place).is_some_and(|least| *least < length) {
+                continue;
+            }
             if self.is_nullable(place) {
                 let (mut text, mut at) = (Vec::new(), place);
                 while at != rx {
@@ -371,13 +392,19 @@ impl Lexemes {
             }
             for class in 0..self.classes.len() as u8 {
                 let next = self.derivative(place, class);
-                if next != NOTHING && self.alive.get(&next) != Some(&false) && seen.insert(next) {
-                    from.insert(next, (place, self.byte_of(class)));
-                    queue.push_back(next);
+                if next == NOTHING || self.alive.get(&next) == Some(&false) {
+                    continue;
+                }
+                let byte = self.byte_of(class);
+                let more = usize::from(self.counts_byte(byte));
+                if seen.get(&next).is_none_or(|least| length + more < *least) {
+                    seen.insert(next, length + more);
+                    from.insert(next, (place, byte));
+                    if more == 0 { queue.push_front((next, length)) } else { queue.push_back((next, length + more)) }
                 }
             }
         }
-        for place in seen {
+        for place in seen.into_keys() {
             self.alive.insert(place, false);
         }
         None
@@ -418,7 +445,7 @@ impl Lexemes {
                 for part in &parts {
                     texts.extend(self.shortest(*part));
                 }
-                texts.into_iter().min_by_key(|text| text.len())
+                texts.into_iter().min_by_key(|text| self.weight(text))
             }
             Node::Repeat(body, min, _) => {
                 let once = self.shortest(body)?;

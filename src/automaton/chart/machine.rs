@@ -164,6 +164,22 @@ impl Chart {
         self.parts.iter_mut().for_each(Part::settle);
     }
 
+    /// From now on the shortest text is that of the fewest characters. To be called before anything is read.
+    pub fn count_characters(&mut self) {
+        self.lexemes.count_characters();
+        self.lengths = None;
+    }
+
+    /// Something is embedded.
+    pub fn has_parts(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// The class of a byte: bytes of a class are not told apart.
+    pub fn class_of(&self, byte: u8) -> u8 {
+        if self.parts.is_empty() { self.lexemes.class_of(byte) } else { byte }
+    }
+
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -566,7 +582,7 @@ impl Recognizer for Chart {
 
     fn step(&mut self, state: StateId, byte: u8) -> Option<StateId> {
         // Within embedded values no two bytes are alike.
-        let class = if self.parts.is_empty() { self.lexemes.class_of(byte) } else { byte };
+        let class = self.class_of(byte);
         let known = self.steps.get(&(state, class)).copied();
         let next = known.unwrap_or_else(|| {
             let next = self.advance(state, byte);

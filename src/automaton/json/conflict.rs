@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Machine, Style};
 use crate::{
-    automaton::lexical::{StringCache, unescape::Spelling},
+    automaton::lexical::{StringAtom, StringCache, unescape::Spelling},
     budget::{Budget, Limits},
     schema::{Keyword, Schema, SchemaId, SchemaSet},
 };
@@ -46,8 +46,8 @@ struct Part {
 }
 
 /// What a set's root conflicts over; the root is known to be unsatisfiable.
-pub fn find(set: &SchemaSet, strings: &Arc<StringCache>) -> Conflict {
-    let mut search = Search { set, strings, copied: 0 };
+pub fn find(set: &SchemaSet, written: &Arc<[StringAtom]>, strings: &Arc<StringCache>) -> Conflict {
+    let mut search = Search { set, written, strings, copied: 0 };
     let mut at = target(set, set.root());
     let mut visited = vec![at];
     for _ in 0..MAX_DEPTH {
@@ -77,6 +77,7 @@ fn target(set: &SchemaSet, mut at: SchemaId) -> SchemaId {
 
 struct Search<'a> {
     set: &'a SchemaSet,
+    written: &'a Arc<[StringAtom]>,
     strings: &'a Arc<StringCache>,
     copied: usize,
 }
@@ -90,7 +91,7 @@ impl Search<'_> {
         }
         let set = Arc::new(self.set.rooted(keywords));
         let style = Style { ordered: false, spaced: true, indented: false, plain: false, spelling: Spelling::Any };
-        let mut machine = Machine::new(set, self.strings.clone(), style, Budget::new(LIMITS));
+        let mut machine = Machine::new(set, self.written.clone(), self.strings.clone(), style, Budget::new(LIMITS));
         !machine.satisfiable() && machine.fault().is_none()
     }
 
@@ -210,6 +211,7 @@ fn halves(keyword: &Keyword) -> Vec<(Keyword, Vec<&'static str>)> {
         Keyword::MultipleOf(_) => vec!["multipleOf"],
         Keyword::Pattern(_) => vec!["pattern"],
         Keyword::Format(_) => vec!["format"],
+        Keyword::Written(_) => vec!["x-espalier"],
         Keyword::Properties { .. } => vec!["properties", "patternProperties", "additionalProperties"],
         Keyword::PropertyClass { .. } => vec!["unevaluatedProperties"],
         Keyword::Required(_) => vec!["required"],

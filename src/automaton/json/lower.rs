@@ -70,6 +70,8 @@ pub enum Atom {
 /// Formulas of one schema, made when they are first asked for.
 pub struct Lowering {
     pub set: Arc<SchemaSet>,
+    /// What is written in the set, read.
+    written: Arc<[StringAtom]>,
     pub formulas: Formulas<Atom>,
     pub texts: Texts,
     lowered: FxHashMap<(SchemaId, Kind), Formula>,
@@ -79,9 +81,10 @@ pub struct Lowering {
 }
 
 impl Lowering {
-    pub fn new(set: Arc<SchemaSet>, budget: Budget) -> Self {
+    pub fn new(set: Arc<SchemaSet>, written: Arc<[StringAtom]>, budget: Budget) -> Self {
         Self {
             set,
+            written,
             formulas: Formulas::new(budget),
             texts: Texts::default(),
             lowered: FxHashMap::default(),
@@ -233,7 +236,7 @@ impl Lowering {
     fn of_string(&mut self, keyword: &Keyword, at: (SchemaId, u32)) -> Formula {
         match keyword {
             Keyword::Length { min: 0, max: None } => Formula::TRUE,
-            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) => {
+            Keyword::Length { .. } | Keyword::Pattern(_) | Keyword::Format(_) | Keyword::Written(_) => {
                 self.formulas.atom(Atom::Keyword(at.0, at.1))
             }
             _ => Formula::TRUE,
@@ -310,6 +313,7 @@ impl Lowering {
                 Keyword::Length { min, max } => StringAtom::Length(LengthBounds { min: *min, max: *max }),
                 Keyword::Pattern(pattern) => StringAtom::Pattern(pattern.clone()),
                 Keyword::Format(name) => StringAtom::Format(name.clone()),
+                Keyword::Written(number) => self.written[*number as usize].clone(),
                 Keyword::Literals(literals) => StringAtom::Literals(literals.strings.clone()),
                 other => unreachable!("{other:?} says nothing about strings"),
             },

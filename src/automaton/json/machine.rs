@@ -20,7 +20,9 @@ use super::{
     values::{self, Kept as Value, Values},
 };
 use crate::{
-    automaton::lexical::{BodyState, BodyStep, NumberState, StrState, StringCache, body_step, unescape::Spelling},
+    automaton::lexical::{
+        BodyState, BodyStep, NumberState, StrState, StringAtom, StringCache, body_step, unescape::Spelling,
+    },
     budget::{Budget, Overrun},
     schema::{SchemaId, SchemaSet},
 };
@@ -114,9 +116,16 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, style: Style, budget: Budget) -> Self {
+    /// `written` has the meaning of each [`SchemaSet::written`].
+    pub fn new(
+        set: Arc<SchemaSet>,
+        written: Arc<[StringAtom]>,
+        strings: Arc<StringCache>,
+        style: Style,
+        budget: Budget,
+    ) -> Self {
         let root = set.root();
-        let mut tables = Tables::new(set, strings, style.plain, budget);
+        let mut tables = Tables::new((set, written), strings, style.plain, budget);
         let require = tables.specs.lowering.formulas.atom(Atom::Schema(root));
         let root = tables.specs.intern(Spec::only(require));
         Self {
@@ -171,7 +180,7 @@ impl Machine {
 
     /// Which keywords exclude every value, if none satisfies the schema.
     pub fn conflict(&self) -> Conflict {
-        conflict::find(&self.tables.set, &self.tables.strings)
+        conflict::find(&self.tables.set, &self.tables.written, &self.tables.strings)
     }
 
     /// Before the first byte.

@@ -59,6 +59,7 @@ pub(super) type FreeKeysOf = (u32, Box<[u32]>, Box<[Box<str>]>);
 /// The tables of one schema.
 pub struct Tables {
     pub set: Arc<SchemaSet>,
+    pub(super) written: Arc<[StringAtom]>,
     pub specs: Specs,
     pub strings: Arc<StringCache>,
     /// Numbers and formats in plain form only.
@@ -94,9 +95,15 @@ pub struct Tables {
 }
 
 impl Tables {
-    pub fn new(set: Arc<SchemaSet>, strings: Arc<StringCache>, plain: bool, budget: Budget) -> Self {
+    pub fn new(
+        (set, written): (Arc<SchemaSet>, Arc<[StringAtom]>),
+        strings: Arc<StringCache>,
+        plain: bool,
+        budget: Budget,
+    ) -> Self {
         Self {
-            specs: Specs::new(Lowering::new(set.clone(), budget.clone())),
+            specs: Specs::new(Lowering::new(set.clone(), written.clone(), budget.clone())),
+            written,
             set,
             strings,
             plain,

@@ -33,5 +33,5 @@ pub use formats::{Formats, Known};
 pub use number::{NumberAtom, NumberCache, NumberClass, NumberError, NumberLanguage, NumberState};
 pub use strings::{
     DomainKind, LengthBounds, Loops, MachineKind, Overrun, Shape, StrState, StringAtom, StringCache, StringDfa,
-    StringDfaGuard, StringLanguage, Verdicts,
+    StringDfaGuard, StringLanguage, TextGrammar, Verdicts,
 };

@@ -26,7 +26,7 @@
 //!
 //! A text that begins with `{` is llguidance's list of grammars, the first of which may refer to the others as `@name`.
 //!
-//! `@name` is also a grammar that comes with the engine (`grammars/lark`), in a rule or as the whole text.
+//! `@name` is also a grammar that comes along (`super::builtin`), nested as by `%lark`.
 //!
 //! Refused by name: `%declare`, imports from files, references to grammars that there are none of.
 //!
@@ -34,7 +34,7 @@
 //! |---|---|
 //! | `scan`, `parse`, `attributes`, `special` | the notation |
 //! | `syntax`, `parametric` | the tree |
-//! | `list`, `builtin` | several grammars, and those with names |
+//! | `list` | several grammars |
 //! | `module` | which name means what: imports, overrides, nested grammars |
 //! | `rules`, `terminals`, `edges`, `substring`, `stop`, `lazy`, `layout` | from the tree to the grammar |
 //! | `library/` | terminals to import |
@@ -42,7 +42,6 @@
 //! Sources: llguidance's `docs/syntax.md` and `docs/parametric.md`, Lark's reference of its grammar.
 
 mod attributes;
-mod builtin;
 mod edges;
 mod layout;
 mod lazy;
@@ -81,7 +80,6 @@ pub fn read(source: &str, start: &str) -> Result<Grammar, Diagnostic> {
     if source.trim_start().starts_with('{') {
         return list::read(source, start);
     }
-    let source = builtin::named(source)?.unwrap_or(source);
     let document = parse::parse(source)?;
     rules::grammar(&document, start, FxHashMap::default())
 }

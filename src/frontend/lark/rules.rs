@@ -4,6 +4,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use rustc_hash::FxHashMap;
 
+use super::super::builtin;
 use super::{
     Parsed, Place, hinted, invalid, layout, lazy,
     list::Listed,
@@ -342,13 +343,11 @@ impl Maker {
         };
         let document = match self.listed.get(name) {
             None => {
-                let Some(text) = super::builtin::find(name) else {
-                    let refusal = invalid(place, format!("there is no grammar \"@{name}\" to refer to"));
-                    let names = super::builtin::names();
-                    return Err(hinted(
-                        refusal,
-                        format!("put it in its place with %lark {{ }} or %json {{ }}; built in are {names}"),
-                    ));
+                let Some(text) = builtin::find(name) else {
+                    let built_in = builtin::unknown(name).hint.unwrap_or_default();
+                    let hint =
+                        format!("put it in its place with %lark {{ }} or %json {{ }}; of those built in, {built_in}");
+                    return Err(hinted(invalid(place, format!("there is no grammar \"@{name}\" to refer to")), hint));
                 };
                 let document = Rc::new(super::parse::parse(text).map_err(within)?);
                 self.listed.insert(name.into(), Listed::Lark(document.clone()));

@@ -85,6 +85,15 @@ fn what_is_not_taken_moves_into_the_description_and_is_listed() {
 }
 
 #[test]
+fn what_strings_hold_is_listed_and_told() {
+    let schema = object(json!({"q": {"type": "string", "x-espalier": {"lark": "start: /a+/"}}}), json!(["q"]));
+    let (schema, kept) = lowered(schema, &OPENAI_STRICT).unwrap();
+    assert_eq!(kept.dropped, ["/properties/q/x-espalier"]);
+    let told = json!({"type": "string", "description": r#"(x-espalier: {"lark":"start: /a+/"})"#});
+    assert_eq!(schema["properties"]["q"], told);
+}
+
+#[test]
 fn constants_and_enums() {
     let schema = object(json!({"x": {"const": "a"}, "y": {"type": "string", "enum": ["b"]}}), json!(["x", "y"]));
     assert_eq!(lowered(schema.clone(), &GEMINI).unwrap().0["properties"]["x"], json!({"enum": ["a"]}));

@@ -1,12 +1,14 @@
 //! `POST /v1/chat/completions`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
     Call, Dialect, Head, Whole, WireUsage,
     answer::{ChatLogprobs, Choice, reason},
-    constraint, json, sampling, tools,
+    constraint, custom, json, sampling, tools,
 };
 use crate::{
     inference::{
@@ -57,6 +59,7 @@ impl Dialect for Chat {
             (false, Some(_)) => return Err(fields.invalid("top_logprobs", "needs logprobs to be true")),
         };
         let (stream, include_usage) = stream(&fields)?;
+        let (tools, custom) = tools::read(&fields)?;
         let request = Request {
             id: id.to_owned(),
             model: fields.string("model")?.unwrap_or_default(),
@@ -65,12 +68,12 @@ impl Dialect for Chat {
             policy: demand.policy,
             sampling: sampling::sampling(&fields)?,
             output,
-            tools: tools::read(&fields)?,
+            tools,
             delivery: demand.delivery.of(stream),
             max_attempts: demand.max_attempts,
             allow_completion: demand.allow_completion,
         };
-        Ok(Call { request, stream, include_usage, constraint_param: demand.param })
+        Ok(Call { request, stream, include_usage, constraint_param: demand.param, custom })
     }
 
     fn opening(head: &Head, choice: u32, usage_follows: bool) -> Option<String> {
@@ -95,10 +98,10 @@ impl Dialect for Chat {
         chunk(head, choice, delta, None, None, None, usage_follows)
     }
 
-    fn call(head: &Head, choice: u32, piece: &CallPiece, usage_follows: bool) -> String {
+    fn call(head: &Head, choice: u32, piece: &CallPiece, is_custom: bool, usage_follows: bool) -> String {
         let CallPiece { index, id, name, arguments } = piece;
-        let function = DeltaFunction { name: name.as_deref(), arguments };
-        let call = DeltaCall { index: *index, id: id.as_deref(), kind: id.as_ref().map(|_| "function"), function };
+        let called = Called::new(is_custom, name.as_deref(), arguments.into());
+        let call = DeltaCall { index: *index, id: id.as_deref(), kind: id.as_ref().map(|_| called.kind()), called };
         let delta = Delta { tool_calls: Some([call]), ..Delta::default() };
         chunk(head, choice, delta, None, None, None, usage_follows)
     }
@@ -124,7 +127,7 @@ impl Dialect for Chat {
     }
 
     fn whole(head: &Head, answer: &Whole) -> String {
-        let choice = |(index, choice)| WholeChoice::new(index, choice);
+        let choice = |(index, choice)| WholeChoice::new(head, index, choice);
         let choices = answer.choices.iter().enumerate().map(choice).collect();
         json(&Completion {
             id: &head.id,
@@ -269,15 +272,18 @@ struct WholeCall<'a> {
     id: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    function: DeltaFunction<'a>,
+    #[serde(flatten)]
+    called: Called<'a>,
 }
 
 impl<'a> WholeChoice<'a> {
-    fn new(index: usize, choice: &'a Choice) -> Self {
-        let call = |call: &'a CallPiece| WholeCall {
-            id: call.id.as_deref().unwrap_or_default(),
-            kind: "function",
-            function: DeltaFunction { name: call.name.as_deref(), arguments: &call.arguments },
+    fn new(head: &Head, index: usize, choice: &'a Choice) -> Self {
+        let call = |call: &'a CallPiece| {
+            let name = call.name.as_deref();
+            let is_custom = name.is_some_and(|name| head.custom.iter().any(|custom| custom == name));
+            let text = if is_custom { custom::input_of(&call.arguments).into() } else { Cow::from(&call.arguments) };
+            let called = Called::new(is_custom, name, text);
+            WholeCall { id: call.id.as_deref().unwrap_or_default(), kind: called.kind(), called }
         };
         let silent = choice.text.is_empty() && (choice.refusal.is_some() || !choice.calls.is_empty());
         Self {
@@ -342,14 +348,34 @@ struct DeltaCall<'a> {
     id: Option<&'a str>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
-    function: DeltaFunction<'a>,
+    #[serde(flatten)]
+    called: Called<'a>,
 }
 
+/// What is called, and with what.
 #[derive(Serialize)]
-struct DeltaFunction<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    arguments: &'a str,
+#[serde(rename_all = "lowercase")]
+enum Called<'a> {
+    Function {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        arguments: Cow<'a, str>,
+    },
+    Custom {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        input: Cow<'a, str>,
+    },
+}
+
+impl<'a> Called<'a> {
+    fn new(is_custom: bool, name: Option<&'a str>, text: Cow<'a, str>) -> Self {
+        if is_custom { Self::Custom { name, input: text } } else { Self::Function { name, arguments: text } }
+    }
+
+    fn kind(&self) -> &'static str {
+        if matches!(self, Self::Custom { .. }) { "custom" } else { "function" }
+    }
 }
 
 impl<'a> Chunk<'a> {

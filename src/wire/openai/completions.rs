@@ -52,7 +52,7 @@ impl Dialect for Completions {
             max_attempts: demand.max_attempts,
             allow_completion: demand.allow_completion,
         };
-        Ok(Call { request, stream, include_usage, constraint_param: demand.param })
+        Ok(Call { request, stream, include_usage, constraint_param: demand.param, custom: Vec::new() })
     }
 
     fn opening(_head: &Head, _choice: u32, _usage_follows: bool) -> Option<String> {
@@ -76,7 +76,7 @@ impl Dialect for Completions {
         Self::delta(head, choice, "", None, usage_follows)
     }
 
-    fn call(head: &Head, choice: u32, _piece: &CallPiece, usage_follows: bool) -> String {
+    fn call(head: &Head, choice: u32, _piece: &CallPiece, _is_custom: bool, usage_follows: bool) -> String {
         Self::delta(head, choice, "", None, usage_follows)
     }
 
@@ -167,7 +167,7 @@ impl<'a> Completion<'a> {
         usage: Option<Option<WireUsage>>,
         espalier: Option<&'a Receipt>,
     ) -> Self {
-        let Head { id, created, model, fingerprint } = head;
+        let Head { id, created, model, fingerprint, custom: _ } = head;
         Self {
             id,
             object: "text_completion",

@@ -14,6 +14,7 @@ mod answer;
 mod chat;
 mod completions;
 mod constraint;
+mod custom;
 mod error;
 mod models;
 mod sampling;
@@ -24,6 +25,7 @@ mod written;
 pub use answer::{Whole, WireUsage};
 pub use chat::Chat;
 pub use completions::Completions;
+pub use custom::InputText;
 pub use error::ErrorBody;
 pub use models::{Model, ModelList};
 
@@ -39,6 +41,8 @@ pub struct Call {
     pub include_usage: bool,
     /// The field that the constraint came from, for refusals.
     pub constraint_param: Option<String>,
+    /// Tools that take a text, by name.
+    pub custom: Vec<String>,
 }
 
 /// What all chunks of one answer share.
@@ -50,6 +54,8 @@ pub struct Head {
     pub model: String,
     /// Stays the same as long as the same request with the same seed gives the same answer.
     pub fingerprint: String,
+    /// Tools that take a text, by name.
+    pub custom: Vec<String>,
 }
 
 /// One endpoint: how it reads requests and writes answers. All that is written is JSON on one line.
@@ -78,8 +84,8 @@ pub trait Dialect {
     /// The chunk with more of what the model thinks before it answers.
     fn thought(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String;
 
-    /// The chunk with a piece of a tool call.
-    fn call(head: &Head, choice: u32, piece: &CallPiece, usage_follows: bool) -> String;
+    /// The chunk with a piece of a tool call; of a custom tool's, the piece holds its input.
+    fn call(head: &Head, choice: u32, piece: &CallPiece, is_custom: bool, usage_follows: bool) -> String;
 
     /// The chunk with more of the words with which the model declines.
     fn refusal(head: &Head, choice: u32, text: &str, usage_follows: bool) -> String;

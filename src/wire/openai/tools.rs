@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::custom;
 use crate::{
     inference::{Failure, Tool, ToolCall, ToolChoice, Tools},
     wire::Fields,
@@ -19,7 +20,14 @@ struct WireCall {
     id: String,
     #[serde(rename = "type")]
     kind: Option<String>,
-    function: WireFunction,
+    function: Option<WireFunction>,
+    custom: Option<WireCustom>,
+}
+
+#[derive(Deserialize)]
+struct WireCustom {
+    name: String,
+    input: String,
 }
 
 #[derive(Deserialize)]
@@ -28,12 +36,12 @@ struct WireFunction {
     arguments: String,
 }
 
-/// `tools`, `tool_choice` and `parallel_tool_calls`.
-pub(super) fn read(fields: &Fields) -> Result<Tools, Failure> {
+/// `tools`, `tool_choice` and `parallel_tool_calls`; and which of the tools are custom ones, by name.
+pub(super) fn read(fields: &Fields) -> Result<(Tools, Vec<String>), Failure> {
     let choice = choice(fields)?;
-    let list = match list(fields) {
+    let (list, custom) = match list(fields) {
         // Tools that are not to be called cannot be called wrongly.
-        Err(_) if choice == Some(ToolChoice::None) => Vec::new(),
+        Err(_) if choice == Some(ToolChoice::None) => (Vec::new(), Vec::new()),
         list => list?,
     };
     let parallel = fields.boolean("parallel_tool_calls")?.unwrap_or(true);
@@ -47,7 +55,7 @@ pub(super) fn read(fields: &Fields) -> Result<Tools, Failure> {
         }
         Some(choice) => choice,
     };
-    Ok(Tools { list, choice, parallel })
+    Ok((Tools { list, choice, parallel }, custom))
 }
 
 fn choice(fields: &Fields) -> Result<Option<ToolChoice>, Failure> {
@@ -58,37 +66,63 @@ fn choice(fields: &Fields) -> Result<Option<ToolChoice>, Failure> {
         Some("\"required\"" | "\"any\"") => Ok(Some(ToolChoice::Required)),
         Some(text) if text.starts_with('{') => {
             let Some(object) = fields.object("tool_choice")? else { return Ok(None) };
-            object.only(&["type", "function"])?;
-            if object.string("type")?.as_deref() != Some("function") {
-                let message = "only \"function\" is supported by this version";
-                return Err(object.invalid("type", message).coded("unsupported_parameter"));
-            }
-            let function = object.object("function")?.ok_or_else(|| object.missing("function"))?;
-            function.string("name")?.ok_or_else(|| function.missing("name")).map(|name| Some(ToolChoice::Named(name)))
+            let kind = match object.string("type")?.as_deref() {
+                Some("function") => "function",
+                Some("custom") => "custom",
+                _ => {
+                    let message = "only \"function\" and \"custom\" are supported by this version";
+                    return Err(object.invalid("type", message).coded("unsupported_parameter"));
+                }
+            };
+            object.only(&["type", kind])?;
+            let named = object.object(kind)?.ok_or_else(|| object.missing(kind))?;
+            named.string("name")?.ok_or_else(|| named.missing("name")).map(|name| Some(ToolChoice::Named(name)))
         }
         Some(_) => Err(fields.wrong_type("tool_choice", "\"none\", \"auto\", \"required\" or a function")),
     }
 }
 
-fn list(fields: &Fields) -> Result<Vec<Tool>, Failure> {
+fn list(fields: &Fields) -> Result<(Vec<Tool>, Vec<String>), Failure> {
     let raws = fields.read::<Vec<&RawValue>>("tools")?.unwrap_or_default();
     if raws.len() > MOST_TOOLS {
         return Err(fields.invalid("tools", &format!("at most {MOST_TOOLS} tools, not {}", raws.len())));
     }
-    let mut names = HashSet::new();
+    let (mut names, mut custom) = (HashSet::new(), Vec::new());
     let mut list = Vec::with_capacity(raws.len());
     for (index, raw) in raws.into_iter().enumerate() {
-        let tool = one(&Fields::of_item(fields.path(&format!("tools[{index}]")), raw)?)?;
+        let (tool, is_custom) = one(&Fields::of_item(fields.path(&format!("tools[{index}]")), raw)?)?;
+        if is_custom {
+            custom.push(tool.name.clone());
+        }
         if !names.insert(tool.name.clone()) {
             return Err(fields.invalid("tools", &format!("two tools have the name {:?}", tool.name)));
         }
         list.push(tool);
     }
-    Ok(list)
+    Ok((list, custom))
 }
 
-fn one(fields: &Fields) -> Result<Tool, Failure> {
+fn named(fields: &Fields) -> Result<String, Failure> {
+    let name = fields.string("name")?.ok_or_else(|| fields.missing("name"))?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits) {
+        let message = format!("must be 1 to {LONGEST_NAME} letters, digits, _ or -, not {name:?}");
+        return Err(fields.invalid("name", &message));
+    }
+    Ok(name)
+}
+
+/// A tool, and whether it takes a text instead of arguments.
+fn one(fields: &Fields) -> Result<(Tool, bool), Failure> {
     let kind = fields.string("type")?.ok_or_else(|| fields.missing("type"))?;
+    if kind == "custom" {
+        fields.only(&["type", "custom"])?;
+        let custom = fields.object("custom")?.ok_or_else(|| fields.missing("custom"))?;
+        custom.only(&["name", "description", "format"])?;
+        let (name, description) = (named(&custom)?, custom.string("description")?);
+        let parameters = Some(custom::parameters(&custom)?.into());
+        return Ok((Tool { name, description, parameters, strict: true }, true));
+    }
     if kind != "function" {
         let message = format!("tools of type {kind:?} are not supported by this version");
         return Err(fields.invalid("type", &message).coded("unsupported_parameter"));
@@ -96,12 +130,7 @@ fn one(fields: &Fields) -> Result<Tool, Failure> {
     fields.only(&["type", "function"])?;
     let function = fields.object("function")?.ok_or_else(|| fields.missing("function"))?;
     function.only(&["name", "description", "parameters", "strict"])?;
-    let name = function.string("name")?.ok_or_else(|| function.missing("name"))?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits) {
-        let message = format!("must be 1 to {LONGEST_NAME} letters, digits, _ or -, not {name:?}");
-        return Err(function.invalid("name", &message));
-    }
+    let name = named(&function)?;
     let parameters = match function.raw("parameters") {
         Some(raw) if !raw.get().starts_with('{') => {
             return Err(function.wrong_type("parameters", "a JSON Schema, so an object"));
@@ -109,7 +138,7 @@ fn one(fields: &Fields) -> Result<Tool, Failure> {
         raw => raw.map(|raw| raw.get().into()),
     };
     let strict = function.boolean("strict")?.unwrap_or(false);
-    Ok(Tool { name, description: function.string("description")?, parameters, strict })
+    Ok((Tool { name, description: function.string("description")?, parameters, strict }, false))
 }
 
 /// The calls of an assistant's message; the error is a code and words.
@@ -119,9 +148,15 @@ pub(super) fn calls(raw: Option<&RawValue>) -> Result<Vec<ToolCall>, (&'static s
         let message = error.to_string();
         ("invalid_type", message.split(" at line ").next().unwrap_or_default().to_owned())
     })?;
+    let missing = |what: &str| ("missing_required_parameter", format!("a call of this type has {what}"));
     let call = |call: WireCall| match call.kind.as_deref() {
         None | Some("function") => {
-            Ok(ToolCall { id: call.id, name: call.function.name, arguments: call.function.arguments })
+            let WireFunction { name, arguments } = call.function.ok_or_else(|| missing("function"))?;
+            Ok(ToolCall { id: call.id, name, arguments })
+        }
+        Some("custom") => {
+            let WireCustom { name, input } = call.custom.ok_or_else(|| missing("custom"))?;
+            Ok(ToolCall { id: call.id, name, arguments: custom::arguments(&input) })
         }
         Some(other) => Err(("unsupported_value", format!("calls of type {other:?} are not supported by this version"))),
     };
@@ -133,7 +168,7 @@ mod tests {
     use super::*;
 
     fn tools(body: &str) -> Result<Tools, Failure> {
-        read(&Fields::of_body(body.as_bytes())?)
+        read(&Fields::of_body(body.as_bytes())?).map(|(tools, _)| tools)
     }
 
     #[test]
@@ -158,7 +193,8 @@ mod tests {
             (format!(r#"{both},"tool_choice":7}}"#), "tool_choice"),
             (r#"{"tool_choice":"required"}"#.to_owned(), "tool_choice"),
             (format!(r#"{{"tools":[{f},{f}]}}"#), "tools"),
-            (r#"{"tools":[{"type":"custom","custom":{}}]}"#.to_owned(), "tools[0].type"),
+            (r#"{"tools":[{"type":"custom","custom":{}}]}"#.to_owned(), "tools[0].custom.name"),
+            (r#"{"tools":[{"type":"browser"}]}"#.to_owned(), "tools[0].type"),
             (r#"{"tools":[{"type":"function","function":{"name":"a b"}}]}"#.to_owned(), "tools[0].function.name"),
             (
                 r#"{"tools":[{"type":"function","function":{"name":"a","parameters":1}}]}"#.to_owned(),
@@ -174,5 +210,17 @@ mod tests {
             assert_eq!(error.param.as_deref(), Some(param), "{error}");
         }
         assert!(tools(r#"{"tools":[{}],"tool_choice":"none"}"#).unwrap().list.is_empty());
+    }
+
+    #[test]
+    fn custom_tools_are_functions_with_one_text() {
+        let c = r#"{"type":"custom","custom":{"name":"sum","format":{"type":"grammar","grammar":{"syntax":"regex","definition":"[0-9]+"}}}}"#;
+        let body = format!(r#"{{"tools":[{c}],"tool_choice":{{"type":"custom","custom":{{"name":"sum"}}}}}}"#);
+        let (tools, custom) = read(&Fields::of_body(body.as_bytes()).unwrap()).unwrap();
+        assert_eq!((tools.choice, custom), (ToolChoice::Named("sum".into()), vec!["sum".to_owned()]));
+        assert!(tools.list[0].strict && tools.list[0].parameters.as_deref().unwrap().contains("x-espalier"));
+        let raw =
+            RawValue::from_string(r#"[{"id":"c1","type":"custom","custom":{"name":"sum","input":"1\n"}}]"#.to_owned());
+        assert_eq!(calls(Some(&raw.unwrap())).unwrap()[0].arguments, r#"{"input":"1\n"}"#);
     }
 }

@@ -315,6 +315,30 @@ def test_tools_streamed(client, model):
         check_call(call)
 
 
+SUM = {"type": "custom", "custom": {"name": "sum", "description": "Adds numbers.", "format": {"type": "grammar", "grammar": {
+    "syntax": "lark", "definition": "start: N (\"+\" N)~1..3\nN: /[1-9][0-9]{0,2}/"}}}}
+
+
+def test_custom_tools(client, model):
+    for seed, choice in ((1, "required"), (2, {"type": "custom", "custom": {"name": "sum"}})):
+        ask = {"model": model, "messages": [{"role": "user", "content": "Add 1 and 2."}], "tools": [SUM], "tool_choice": choice,
+               "parallel_tool_calls": False, "max_tokens": 80, "seed": seed}
+        answer = client.chat.completions.create(**ask).choices[0]
+        [call] = answer.message.tool_calls
+        assert answer.finish_reason == "tool_calls" and call.type == "custom" and call.custom.name == "sum", answer
+        assert re.fullmatch(r"\d+(\+\d+){1,3}", call.custom.input), call
+        result = {"role": "tool", "tool_call_id": call.id, "content": "3"}
+        answer = client.chat.completions.create(model=model, messages=[*ask["messages"], answer.message, result], tools=[SUM],
+                                                tool_choice="none", max_tokens=20).choices[0]
+        assert answer.message.content, answer
+        text = ""
+        for chunk in client.chat.completions.create(**ask, stream=True):
+            for piece in chunk.choices[0].delta.tool_calls or []:
+                # The client has no type for these pieces, and hands on what came.
+                text += piece.custom["input"]
+        assert text == call.custom.input, (text, call)
+
+
 def test_a_conversation_with_tools(client, model):
     asked = client.chat.completions.create(model=model, messages=TOWNS, tools=[WEATHER], tool_choice="required", max_tokens=100,
                                            seed=1).choices[0].message

@@ -184,3 +184,46 @@ async fn models_without_a_form_for_calls_refuse_tools() {
     let error = error_of(server.post(CHAT, ask(json!({}))).await, 400, "no form").await;
     assert_eq!((&error["param"], &error["code"]), (&json!("tools"), &json!("unsupported_parameter")));
 }
+
+fn custom(more: Value) -> Value {
+    let grammar = json!({"syntax": "lark", "definition": "start: NUMBER (\"+\" NUMBER)*\nNUMBER: /[0-9]+|\"é\\n\"/"});
+    let tools = json!([
+        {"type": "custom", "custom": {"name": "sum", "description": "Adds", "format": {"type": "grammar", "grammar": grammar}}},
+    ]);
+    let choice = json!({"type": "custom", "custom": {"name": "sum"}});
+    let mut body = json!({
+        "model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "tools": tools, "tool_choice": choice});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+const SUM: &str =
+    "<tool_call>\n{\"name\": \"sum\", \"arguments\": {\"input\":\"1+\\\"\\u00e9\\n\\\"+23\"}}\n</tool_call>";
+
+#[tokio::test]
+async fn custom_tools_take_a_text() {
+    let server = saying("hermes", SUM).await;
+    let body = server.json(CHAT, custom(json!({}))).await;
+    let choice = &body["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls", "{body}");
+    let call = &choice["message"]["tool_calls"][0];
+    assert_eq!((&call["type"], call.get("function")), (&json!("custom"), None));
+    assert_eq!(call["custom"], json!({"name": "sum", "input": "1+\"é\n\"+23"}));
+    let events = server.events(CHAT, custom(json!({"stream": true}))).await;
+    let chunks: Vec<Value> = events.iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+    let calls: Vec<Value> = chunks
+        .iter()
+        .flat_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array().cloned().unwrap_or_default())
+        .collect();
+    assert_eq!((&calls[0]["type"], &calls[0]["custom"]["name"]), (&json!("custom"), &json!("sum")));
+    let input: String = calls.iter().map(|call| call["custom"]["input"].as_str().unwrap()).collect();
+    assert_eq!(input, "1+\"é\n\"+23");
+    // A text that is none of the grammar's does not get out.
+    let wrong = "<tool_call>\n{\"name\": \"sum\", \"arguments\": {\"input\":\"1+\"}}\n</tool_call>";
+    let answer = saying("hermes", wrong).await.post(CHAT, custom(json!({}))).await;
+    assert!(!answer.status().is_success());
+    let bad = json!([{"type": "custom", "custom": {"name": "sum", "format": {
+        "type": "grammar", "grammar": {"syntax": "lark", "definition": "start: a"}}}}]);
+    let answer = server.post(CHAT, custom(json!({"tools": bad}))).await;
+    assert_eq!(answer.status(), 400);
+}

@@ -8,7 +8,7 @@ use super::super::ecma::PatternError;
 use super::super::expr::Expr;
 use super::dfa::{Rule, StringDfa};
 use super::formula::{self, Atom};
-use super::machine::{Machine, MachineKind};
+use super::machine::{Machine, MachineKind, TextGrammar};
 use super::nfa::Nfa;
 use super::product::{Part, Product};
 use super::subset::Subset;
@@ -51,7 +51,7 @@ pub fn build(
     let (segments, conditions) = formula::segments(&require);
     let rule = Rule { segments, conditions, watch, top };
     let patterns = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
-    let machines = parts.machines.into_iter().map(Machine::new).collect();
+    let machines = parts.machines.iter().map(Made::machine).collect();
     Ok(StringDfa::new(Product::new(&parts.lists, patterns, machines), rule))
 }
 
@@ -76,7 +76,7 @@ fn filter(
     let mut parts = Parts::new(compile);
     let resolved = parts.resolve(formula)?;
     let mut patterns: Vec<Subset> = parts.patterns.into_iter().map(|compiled| Subset::new(compiled.nfa)).collect();
-    let mut machines: Vec<Machine> = parts.machines.into_iter().map(Machine::new).collect();
+    let mut machines: Vec<Machine> = parts.machines.iter().map(Made::machine).collect();
     parts.lists.iter_mut().for_each(|list| list.sort_unstable());
     let (count, size) = (texts.len(), formula::size(&resolved));
     let mut spent = count.saturating_mul(size) > MAX_STEPS;
@@ -91,10 +91,13 @@ fn filter(
                         false
                     })
                 }
-                Atom::Part(Part::Machine(k)) => machines[*k as usize].matches(text),
+                Atom::Part(Part::Machine(k)) => {
+                    machines[*k as usize].begin();
+                    machines[*k as usize].matches(text)
+                }
             })
     });
-    if spent {
+    if spent || machines.iter().any(|machine| machine.trouble().1) {
         let message =
             format!("{count} texts, held against a formula of {size} parts, take more than {MAX_STEPS} steps");
         return Err(PatternError::new(0, message));
@@ -105,6 +108,22 @@ fn filter(
 /// Steps that building a language may take beside its patterns' automata.
 const MAX_STEPS: usize = 5_000_000;
 
+/// What a machine is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Made {
+    Kind(MachineKind),
+    Grammar(TextGrammar),
+}
+
+impl Made {
+    fn machine(&self) -> Machine {
+        match self {
+            Self::Kind(kind) => Machine::new(*kind),
+            Self::Grammar(grammar) => Machine::of_grammar(grammar),
+        }
+    }
+}
+
 /// The components that formulas need, numbered.
 struct Parts<'a> {
     compile: Compiler<'a>,
@@ -112,7 +131,7 @@ struct Parts<'a> {
     list_index: FxHashMap<Arc<[Box<str>]>, u32>,
     patterns: Vec<Compiled>,
     pattern_index: FxHashMap<Arc<str>, u32>,
-    machines: Vec<MachineKind>,
+    machines: Vec<Made>,
 }
 
 impl<'a> Parts<'a> {
@@ -138,6 +157,14 @@ impl<'a> Parts<'a> {
         failure.map_or(Ok(formula::simplify(&resolved)), Err)
     }
 
+    fn machine(&mut self, made: Made) -> Expr<Atom> {
+        let number = self.machines.iter().position(|other| *other == made).unwrap_or_else(|| {
+            self.machines.push(made);
+            self.machines.len() - 1
+        });
+        Expr::Atom(Atom::Part(Part::Machine(number as u32)))
+    }
+
     fn atom(&mut self, atom: &StringAtom) -> Result<Expr<Atom>, PatternError> {
         Ok(match atom {
             StringAtom::Length(bounds) if bounds.max.is_some_and(|max| max < bounds.min) => Expr::False,
@@ -155,13 +182,8 @@ impl<'a> Parts<'a> {
             StringAtom::Format(name) => {
                 return Err(PatternError::new(0, format!("the format {name:?} has no language")));
             }
-            StringAtom::Machine(kind) => {
-                let number = self.machines.iter().position(|other| other == kind).unwrap_or_else(|| {
-                    self.machines.push(*kind);
-                    self.machines.len() - 1
-                });
-                Expr::Atom(Atom::Part(Part::Machine(number as u32)))
-            }
+            StringAtom::Machine(kind) => self.machine(Made::Kind(*kind)),
+            StringAtom::Grammar(grammar) => self.machine(Made::Grammar(grammar.clone())),
             StringAtom::Pattern(pattern) => {
                 let number = match self.pattern_index.get(pattern) {
                     Some(&number) => number,

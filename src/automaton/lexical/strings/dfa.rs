@@ -187,7 +187,11 @@ impl StringDfa {
         let fits =
             |s: &Segment| state.is_afloat() || s.first <= state.len && s.last.is_none_or(|last| state.len <= last);
         let holds = |s: &Segment| formula::holds(&self.rule.conditions[s.condition], &self.product, state.dfa);
-        self.product.is_between(state.dfa) && self.rule.segments.iter().any(|s| fits(s) && holds(s))
+        let accepts = self.product.is_between(state.dfa) && self.rule.segments.iter().any(|s| fits(s) && holds(s));
+        if self.product.trouble().1 {
+            self.overrun_now();
+        }
+        accepts
     }
 
     /// Whether the text read so far is whole characters.
@@ -266,6 +270,7 @@ impl StringDfa {
 
     /// A new walk begins.
     pub(super) fn refill(&mut self) {
+        self.product.begin();
         self.walk = (self.product.work(), 0);
     }
 
@@ -319,6 +324,14 @@ impl StringDfa {
                 let before = self.product.work();
                 let target = self.product.edge(state, class);
                 self.signs.work.fetch_add(self.product.work() - before, Relaxed);
+                let (is_soft, has_fault) = self.product.trouble();
+                if has_fault {
+                    self.overrun_now();
+                    return None;
+                }
+                if is_soft {
+                    self.turn_soft();
+                }
                 self.table.set(state, class, target.map_or(DEAD, |target| target | UNVERIFIED));
                 self.cover_new_states();
                 target
@@ -331,10 +344,12 @@ impl StringDfa {
         let target = self.edge(state, class)?;
         let mut live = false;
         for condition in 0..self.rule.conditions.len() {
-            live |= self.measure(condition, target).min != NEVER;
+            live = live || self.lives(condition, target);
         }
         self.table.set(state, class, if live { target } else { DEAD });
-        self.memo.easy[target as usize] = self.easy(target);
+        if self.rule.top > 0 {
+            self.memo.easy[target as usize] = self.easy(target);
+        }
         live.then_some(target)
     }
 

@@ -275,6 +275,22 @@ pub fn least(condition: &Condition, product: &Product, state: u32) -> u32 {
     }
 }
 
+/// Whether it is plain that some continuation satisfies the condition, without a look at its length.
+pub fn is_live(condition: &Condition, product: &Product, state: u32) -> bool {
+    if let Some(truth) = settled(condition, product, state) {
+        return truth;
+    }
+    match condition {
+        Expr::Atom(part) => product.is_live(state, *part),
+        Expr::Or(parts) => parts.iter().any(|part| is_live(part, product, state)),
+        Expr::And(parts) => {
+            let mut open = parts.iter().filter(|part| settled(part, product, state) != Some(true));
+            open.next().is_none_or(|part| is_live(part, product, state)) && open.next().is_none()
+        }
+        _ => false,
+    }
+}
+
 /// Whether it is plain that every continuation can be completed to a text for which the condition holds.
 pub fn always(condition: &Condition, product: &Product, state: u32) -> bool {
     if let Some(truth) = settled(condition, product, state) {

@@ -38,6 +38,12 @@ impl StringDfa {
         self.search(condition, state)
     }
 
+    /// Whether some continuation of `state` satisfies the condition.
+    pub(super) fn lives(&mut self, condition: usize, state: u32) -> bool {
+        formula::is_live(&self.rule.conditions[condition], &self.product, state)
+            || self.measure(condition, state).min != NEVER
+    }
+
     fn known(&mut self, condition: usize, state: u32) -> Option<Measure> {
         let memo = &mut self.memo.measures[condition][state as usize];
         if memo.is_none() {
@@ -245,7 +251,7 @@ impl StringDfa {
                 }
                 self.spend(1);
                 let target = self.edge(state, class).filter(|_| seen.len() <= UNIVERSAL_BUDGET);
-                let target = target.filter(|&target| self.measure(condition, target).min != NEVER);
+                let target = target.filter(|&target| self.lives(condition, target));
                 let Some(target) = target else {
                     universal = false;
                     break 'search;

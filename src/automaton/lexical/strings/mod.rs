@@ -51,7 +51,7 @@ use std::sync::{
 
 pub use cache::StringCache;
 pub use dfa::StringDfa;
-pub use machine::{DomainKind, MachineKind};
+pub use machine::{DomainKind, MachineKind, TextGrammar};
 pub use paths::Loops;
 
 /// Bounds on a length in code points, both included.
@@ -81,6 +81,8 @@ pub enum StringAtom {
     Format(Arc<str>),
     /// The text is of a language that is written by hand.
     Machine(MachineKind),
+    /// The text is one of a grammar's.
+    Grammar(TextGrammar),
 }
 
 /// A place in a text of a language. Means something only to the language that made it.

@@ -113,6 +113,12 @@ impl StringDfa {
             let cost = |tail: &&[u8]| tail.iter().map(|&byte| json_cost(byte)).sum::<u32>();
             return self.product.tails(state.dfa, list).min_by_key(cost).map(<[u8]>::to_vec);
         }
+        if let [Expr::Atom(part)] = self.rule.conditions[..]
+            && self.rule.top == 0
+            && let Some(text) = self.product.completion(state.dfa, part)
+        {
+            return Some(text);
+        }
         let mut reached: FxHashMap<StrState, (u32, StrState, u8)> = FxHashMap::from_iter([(state, (0, state, 0))]);
         let mut queue = BinaryHeap::from([(Reverse(self.least(state)), 0, state)]);
         while let Some((_, spent, at)) = queue.pop() {

@@ -202,8 +202,35 @@ impl Product {
         match part {
             Part::Pattern(k) => self.patterns[k as usize].measure(tuple[2 + k as usize]),
             Part::Literals(list) => Some(self.literals.measure(tuple[1], list)),
-            Part::Machine(k) => Some(self.machines[k as usize].measure(self.machine_state(state, k))),
+            Part::Machine(k) => self.machines[k as usize].measure(self.machine_state(state, k)),
         }
+    }
+
+    /// Whether it is plain that the atom holds of some continuation.
+    pub fn is_live(&self, state: u32, part: Part) -> bool {
+        match part {
+            Part::Pattern(_) | Part::Literals(_) => false,
+            Part::Machine(k) => self.machines[k as usize].is_live(self.machine_state(state, k)),
+        }
+    }
+
+    /// A completion that is about the shortest for which the atom holds, where its component knows one.
+    pub fn completion(&self, state: u32, part: Part) -> Option<Vec<u8>> {
+        match part {
+            Part::Pattern(_) | Part::Literals(_) => None,
+            Part::Machine(k) => self.machines[k as usize].completion(self.machine_state(state, k)),
+        }
+    }
+
+    /// Another walk begins.
+    pub fn begin(&mut self) {
+        self.machines.iter_mut().for_each(Machine::begin);
+    }
+
+    /// Whether some component is not sure of its liveness, and whether some has passed a limit.
+    pub fn trouble(&self) -> (bool, bool) {
+        let of = self.machines.iter().map(Machine::trouble);
+        of.fold((false, false), |(soft, fault), (is_soft, has_fault)| (soft || is_soft, fault || has_fault))
     }
 
     /// The lengths of the continuations that are not in a list: all but, perhaps, the empty one, as there are more code
@@ -227,7 +254,8 @@ impl Product {
 
     /// How much was read so far: components and threads of patterns that were moved.
     pub fn work(&self) -> u64 {
-        self.moved + self.patterns.iter().map(Subset::work).sum::<u64>()
+        let machines: u64 = self.machines.iter().map(Machine::work).sum();
+        self.moved + machines + self.patterns.iter().map(Subset::work).sum::<u64>()
     }
 
     /// Approximate memory held, in bytes.

@@ -1,10 +1,11 @@
-//! Components written by hand, for languages that no pattern covers.
+//! Components written by hand, for languages that no pattern covers, and grammars.
 //!
 //! Each has states that are numbers, handed out as they are met; state 0 is dead. A step never leads to another state from
-//! which nothing is accepted, and the lengths of what is accepted from a state on are known exactly. So a machine may have
+//! which nothing is accepted, and the lengths of what is accepted from a state on are known exactly, but of some grammars. So a machine may have
 //! any number of states: what a walk does not meet costs nothing, and a language that meets too many ends as an overrun.
 
 mod domain;
+mod grammar;
 mod intern;
 mod leap;
 mod pattern;
@@ -12,6 +13,8 @@ mod pattern;
 use super::nfa::Measure;
 pub use domain::DomainKind;
 use domain::Domains;
+pub use grammar::TextGrammar;
+use grammar::Texts;
 use pattern::Patterns;
 
 /// The state from which nothing is accepted.
@@ -34,6 +37,7 @@ pub enum Machine {
     Leap { skip: u8 },
     Pattern(Box<Patterns>),
     Domain(Box<Domains>),
+    Grammar(Box<Texts>),
 }
 
 impl Machine {
@@ -45,8 +49,14 @@ impl Machine {
         }
     }
 
+    /// The states of a grammar.
+    pub fn of_grammar(grammar: &TextGrammar) -> Self {
+        Self::Grammar(Box::new(Texts::new(grammar)))
+    }
+
     pub fn start(&self) -> u32 {
         match self {
+            Self::Grammar(texts) => texts.start(),
             Self::Leap { skip } => leap::start(*skip),
             Self::Pattern(patterns) => patterns.start(),
             Self::Domain(domains) => domains.start(),
@@ -60,6 +70,7 @@ impl Machine {
             Self::Leap { .. } => leap::step(state, byte),
             Self::Pattern(patterns) => patterns.step(state, byte),
             Self::Domain(domains) => domains.step(state, byte),
+            Self::Grammar(texts) => texts.step(state, byte),
         }
     }
 
@@ -70,16 +81,18 @@ impl Machine {
             Self::Leap { .. } => leap::accepts(state),
             Self::Pattern(patterns) => patterns.accepts(state),
             Self::Domain(domains) => domains.accepts(state),
+            Self::Grammar(texts) => texts.accepts(state),
         }
     }
 
-    /// The lengths of the continuations that are accepted.
-    pub fn measure(&self, state: u32) -> Measure {
+    /// The lengths of the continuations that are accepted; None if they are not known.
+    pub fn measure(&self, state: u32) -> Option<Measure> {
         match self {
-            _ if state == DEAD => Measure::NONE,
-            Self::Leap { .. } => leap::measure(state),
-            Self::Pattern(patterns) => patterns.measure(state),
-            Self::Domain(domains) => domains.measure(state),
+            _ if state == DEAD => Some(Measure::NONE),
+            Self::Leap { .. } => Some(leap::measure(state)),
+            Self::Pattern(patterns) => Some(patterns.measure(state)),
+            Self::Domain(domains) => Some(domains.measure(state)),
+            Self::Grammar(texts) => texts.measure(state),
         }
     }
 
@@ -89,7 +102,38 @@ impl Machine {
             Self::Leap { .. } => leap::mark_boundaries(starts),
             Self::Domain(domains) if domains.is_ascii() => starts[..=0x80].fill(true),
             Self::Pattern(_) | Self::Domain(_) => starts[..256].fill(true),
+            Self::Grammar(texts) => texts.mark_boundaries(starts),
         }
+    }
+
+    /// Every state but the dead one has a continuation that is accepted.
+    pub fn is_live(&self, state: u32) -> bool {
+        state != DEAD
+    }
+
+    /// A completion that is about the shortest; None where others know that better.
+    pub fn completion(&self, state: u32) -> Option<Vec<u8>> {
+        match self {
+            Self::Grammar(texts) if state != DEAD => texts.completion(state),
+            _ => None,
+        }
+    }
+
+    /// Another walk begins.
+    pub fn begin(&mut self) {
+        if let Self::Grammar(texts) = self {
+            texts.begin();
+        }
+    }
+
+    /// Steps that were taken within the machine, where that is more than moving from state to state.
+    pub fn work(&self) -> u64 {
+        if let Self::Grammar(texts) = self { texts.work() } else { 0 }
+    }
+
+    /// Whether some state may be dead after all; and whether a limit was passed, so that nothing counts any more.
+    pub fn trouble(&self) -> (bool, bool) {
+        if let Self::Grammar(texts) = self { texts.trouble() } else { (false, false) }
     }
 
     /// Whether the text is in the language.
@@ -104,6 +148,7 @@ impl Machine {
             Self::Leap { .. } => 0,
             Self::Pattern(patterns) => patterns.bytes(),
             Self::Domain(domains) => domains.bytes(),
+            Self::Grammar(texts) => texts.bytes(),
         }
     }
 }
