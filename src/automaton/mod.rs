@@ -41,6 +41,11 @@ pub trait Recognizer {
         text.len()
     }
 
+    /// The state behind a whole text. None: no text of the language goes on so.
+    fn behind(&mut self, mut state: Self::State, text: &[u8]) -> Option<Self::State> {
+        (self.read(&mut state, text) == text.len()).then_some(state)
+    }
+
     /// A token of the model's ends here. None: none may.
     fn token_ends(&mut self, state: Self::State) -> Option<Self::State> {
         Some(state)

@@ -14,7 +14,7 @@ pub fn verdict(grammar: &Grammar, text: &[u8]) -> Option<bool> {
     let compiled = Blueprint::new(&constraint, Policy::LENIENT, Limits::default(), &Arc::default());
     let (_, mut automaton) = compiled.unwrap_or_else(|why| panic!("{why}"));
     let start = automaton.start();
-    let state = text.iter().try_fold(start, |state, byte| automaton.step(state, *byte));
+    let state = automaton.behind(start, text);
     let verdict = state.map(|state| automaton.accepts(state));
     assert!(automaton.fault().is_none());
     verdict

@@ -494,13 +494,13 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
             Emit::Nothing => return Some((Written::Nothing, state, 0)),
             Emit::Byte(byte) => return Some((Written::Byte(*byte), self.recognizer.step(state, *byte)?, 0)),
             Emit::Fixed(text) => {
-                let after = self.read(state, text.as_bytes())?;
+                let after = self.recognizer.behind(state, text.as_bytes())?;
                 self.scratch.fixed.push(text);
                 return Some((Written::Fixed(self.scratch.fixed.len() as u32 - 1), after, 0));
             }
             Emit::Text(text) => {
                 self.steps += text.len() / 8;
-                let after = self.read(state, text)?;
+                let after = self.recognizer.behind(state, text)?;
                 return Some((self.text(text.clone()), after, 0));
             }
             Emit::Forced => self.forced(state, one)?,
@@ -517,17 +517,13 @@ impl<R: Recognizer, M: Model> Search<'_, R, M> {
         }
         self.steps += text.len();
         let price = self.model.price(self.recognizer, state, &text)?;
-        let after = self.read(state, &text)?;
+        let after = self.recognizer.behind(state, &text)?;
         Some((self.text(Arc::from(text)), after, price))
     }
 
     fn text(&mut self, text: Arc<[u8]>) -> Written {
         self.scratch.texts.push(text);
         Written::Text(self.scratch.texts.len() as u32 - 1)
-    }
-
-    fn read(&mut self, mut state: R::State, text: &[u8]) -> Option<R::State> {
-        (self.recognizer.read(&mut state, text) == text.len()).then_some(state)
     }
 
     fn forced(&mut self, mut state: R::State, one: &Move<M::Mode>) -> Option<Vec<u8>> {

@@ -178,7 +178,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         let mark = Recognizer::mark(machine);
-        let taken = text.iter().try_fold(state, |state, byte| Automaton::step(machine, state, *byte));
+        let taken = machine.behind(state, text);
         Recognizer::forget_since(machine, mark);
         !straight || taken.is_some()
     }
@@ -225,7 +225,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         let start = Automaton::start(machine);
-        self.released[..self.sent].iter().try_fold(start, |state, byte| Automaton::step(machine, state, *byte))
+        machine.behind(start, &self.released[..self.sent])
     }
 
     /// The JSON pointer of the place that the answer has come to.
@@ -258,17 +258,12 @@ impl Guard {
     fn walk(&mut self, from: usize) {
         let machine = self.repairer.machine();
         machine.begin();
-        for index in from..self.text.len() {
-            match Automaton::step(machine, self.state, self.text[index]) {
-                Some(next) => self.state = next,
-                None => {
-                    self.straight = false;
-                    self.untouched = false;
-                    self.next_look = index + 1;
-                    break;
-                }
-            }
-            self.released.push(self.text[index]);
+        let end = from + machine.read(&mut self.state, &self.text[from..]);
+        self.released.extend_from_slice(&self.text[from..end]);
+        if end < self.text.len() {
+            self.straight = false;
+            self.untouched = false;
+            self.next_look = end + 1;
         }
         self.unmeasured += self.text.len() - from;
         if self.unmeasured > MEASURE {
@@ -333,8 +328,7 @@ impl Guard {
         let machine = self.repairer.machine();
         machine.begin();
         let start = Automaton::start(machine);
-        let state = way.text.iter().try_fold(start, |state, byte| Automaton::step(machine, state, *byte));
-        if let Some(state) = state {
+        if let Some(state) = machine.behind(start, &way.text) {
             self.edits = edits(reading, &way, true);
             (self.state, self.released, self.straight) = (state, way.text, true);
         }

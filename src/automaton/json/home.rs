@@ -26,7 +26,10 @@ use super::{
     values,
 };
 use crate::{
-    automaton::lexical::{BodyState, escape},
+    automaton::{
+        Recognizer,
+        lexical::{BodyState, escape},
+    },
     schema::{Decimal, Literals},
 };
 
@@ -187,7 +190,7 @@ impl Search<'_> {
             return None;
         }
         self.steps = self.steps.checked_sub(text.len())?;
-        let state = text.iter().try_fold(state, |state, byte| self.machine.step(state, *byte))?;
+        let state = self.machine.behind(state, text)?;
         self.settle(state)
     }
 
