@@ -41,6 +41,19 @@ fn walk(matcher: &mut Matcher, most: usize, tokens: &mut Vec<TokenId>, visit: &m
     }
 }
 
+/// The answers of at most so many tokens, in order.
+fn answers(matcher: &mut Matcher, most: usize) -> Vec<Vec<TokenId>> {
+    let mut answers = Vec::new();
+    let note = &mut |tokens: &[TokenId], ends: bool| {
+        if ends {
+            answers.push(tokens.to_vec());
+        }
+    };
+    walk(matcher, most, &mut Vec::new(), note);
+    answers.sort();
+    answers
+}
+
 /// All sequences of so many tokens.
 fn sequences(count: usize, length: usize) -> Vec<Vec<TokenId>> {
     let mut all = vec![Vec::new()];
@@ -91,14 +104,7 @@ fn rules_are_cut_where_their_tokens_have_come() {
     for most in 1..4 {
         let source = format!("start: \"x\" r \"y\"\nr[max_tokens={most}]: /[ab\u{e9}]*b/");
         let program = compiled(&engine, Notation::Lark, &source);
-        let mut taken = Vec::new();
-        let note = &mut |tokens: &[TokenId], ends: bool| {
-            if ends {
-                taken.push(tokens.to_vec());
-            }
-        };
-        walk(&mut program.matcher(), 4, &mut Vec::new(), note);
-        taken.sort();
+        let taken = answers(&mut program.matcher(), 4);
         let mut wanted: Vec<_> = (1..=4)
             .flat_map(|length| sequences(PIECES.len(), length))
             .filter(|tokens| is_answer(tokens, most))
@@ -236,14 +242,7 @@ fn phrases_count_behind_so_many_tokens() {
             };
             (1..text.len()).all(|end| !stops(end) && !passes(end)) && (stops(text.len()) || !before.is_empty())
         };
-        let mut taken = Vec::new();
-        let note = &mut |tokens: &[TokenId], ends: bool| {
-            if ends {
-                taken.push(tokens.to_vec());
-            }
-        };
-        walk(&mut program.matcher(), 4, &mut Vec::new(), note);
-        taken.sort();
+        let taken = answers(&mut program.matcher(), 4);
         let mut wanted: Vec<_> = (0..=4).flat_map(|length| sequences(all.len(), length)).filter(is_wanted).collect();
         wanted.sort();
         assert_eq!(taken, wanted, "{clause}");

@@ -153,17 +153,20 @@ impl Matcher {
     /// Where a model's tokens are counted, the text is taken as if its tokens ended wherever that lets it go on.
     pub fn accept_bytes(&mut self, bytes: &[u8]) -> usize {
         let (mut taken, counts) = (0, self.program.counts_tokens());
-        for chunk in bytes.chunks(if counts { 1 } else { CHUNK }) {
+        for chunk in bytes.chunks(CHUNK) {
             let mut machine = self.running.machine();
-            let mut state = self.state;
-            let read = machine.read(&mut state, chunk);
-            if self.finished || machine.fault().is_some() {
-                return taken;
-            }
-            self.state = if counts && read > 0 { machine.loosened(state) } else { state };
-            taken += read;
-            if read < chunk.len() {
-                return taken;
+            // A token may end behind each byte.
+            for part in chunk.chunks(if counts { 1 } else { CHUNK }) {
+                let mut state = self.state;
+                let read = machine.read(&mut state, part);
+                if self.finished || machine.fault().is_some() {
+                    return taken;
+                }
+                self.state = if counts && read > 0 { machine.loosened(state) } else { state };
+                taken += read;
+                if read < part.len() {
+                    return taken;
+                }
             }
         }
         taken
