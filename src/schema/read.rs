@@ -399,11 +399,8 @@ impl Reader {
         // No draft's word, and of every draft.
         if let Some(value) = members.document.get(members.at, inside::WORD) {
             let inside = inside::read(members.document, value, self.schema, &members.pointer(inside::WORD))?;
-            let number = self.written.iter().position(|other| *other == inside).unwrap_or(self.written.len());
-            if number == self.written.len() {
-                self.written.push(inside);
-            }
-            keywords.push(Keyword::Written(number as u32));
+            keywords.push(Keyword::Written(self.written.len() as u32));
+            self.written.push(inside);
         }
         Ok(())
     }

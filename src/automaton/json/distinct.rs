@@ -15,7 +15,10 @@ use super::{
     tables::Tables,
     values::Kept,
 };
-use crate::schema::{Decimal, Keyword, Literals};
+use crate::{
+    automaton::lexical::StringAtom,
+    schema::{Decimal, Keyword, Literals},
+};
 
 /// More values than this are taken to never run out.
 pub(super) const MAX_VALUES: usize = 1_000;
@@ -139,6 +142,12 @@ impl Tables {
                 Keyword::Literals(literals) => {
                     Some(literals.strings.iter().map(|text| Kept::Text(text.as_bytes().into())).collect())
                 }
+                Keyword::Written(number) => match &self.written[*number as usize] {
+                    StringAtom::Literals(texts) => {
+                        Some(texts.iter().map(|text| Kept::Text(text.as_bytes().into())).collect())
+                    }
+                    _ => None,
+                },
                 _ => None,
             },
             Node::Atom(_) => None,
