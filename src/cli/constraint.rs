@@ -9,7 +9,9 @@ use std::{
 use clap::{ArgGroup, Args};
 use espalier::{
     budget::Limits,
-    frontend::{Constraint, Diagnostic, Dialect, Documents, Formats, JsonSchema, Notation, Policy, SqlDemand, Written},
+    frontend::{
+        Constraint, Diagnostic, Dialect, Documents, Formats, JsonSchema, Notation, Policy, SqlDemand, Written, builtin,
+    },
     guard::Repairer,
     matcher::{Engine, Program},
     vocab::{TokenizerOptions, Vocabulary, byte_vocabulary},
@@ -34,7 +36,7 @@ pub(super) struct ConstraintFlags {
     /// A file of texts to choose from: a line each, or a JSON array if its name ends with .json
     #[arg(long, value_name = "FILE", group = "demand")]
     choice: Option<PathBuf>,
-    /// A file with a grammar in Lark's notation, or @NAME: one that comes with it, as @csv
+    /// A file with a grammar in Lark's notation, or @ and the name of one that comes along, as @csv
     #[arg(long, value_name = "FILE", group = "demand")]
     lark: Option<PathBuf>,
     /// A file with a grammar in llama.cpp's notation
@@ -178,9 +180,9 @@ impl ConstraintFlags {
     }
 }
 
-/// `@NAME`, unless a file is called so.
+/// The name of a grammar that comes along, unless a file is called so.
 fn is_name(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().starts_with(b"@") && !path.exists()
+    path.to_str().and_then(builtin::name_in).is_some() && !path.exists()
 }
 
 /// A list of texts as JSON: as it stands, or from lines.

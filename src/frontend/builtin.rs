@@ -22,9 +22,11 @@ pub fn find(name: &str) -> Option<&'static str> {
 }
 
 /// What a grammar is of, by the first sentence of its head.
-pub fn about(grammar: &str) -> &str {
-    let line = grammar.lines().next().unwrap_or_default().trim_start_matches(['/', ' ']);
-    line.split_once(". ").map_or(line, |(sentence, _)| sentence).trim_end_matches('.')
+pub fn about(grammar: &str) -> String {
+    let head = grammar.lines().map_while(|line| line.strip_prefix("// "));
+    let head: Vec<&str> = head.take_while(|line| !line.starts_with("accepts ")).collect();
+    let head = head.join(" ");
+    head.split_once(". ").map_or(&*head, |(sentence, _)| sentence).trim_end_matches('.').to_owned()
 }
 
 /// The name that a text consists of behind its `@`, if it is nothing else.
