@@ -133,8 +133,15 @@ impl Sql {
             + (self.moves.len() + self.extended.len() + self.ways.len() + self.lists.len()) * 64
     }
 
-    /// To be called when a piece of work is done: what is held is measured.
+    /// To be called when a piece of work is done: what is held is measured. What could be found out again is forgotten when
+    /// it is most of what may be held.
     pub fn settle(&mut self) {
+        if self.size() > self.budget.limits().bytes / 2 {
+            self.offers.clear();
+            self.listed.clear();
+            self.lists.clear();
+            self.moves.clear();
+        }
         self.budget.hold(self.size());
     }
 
