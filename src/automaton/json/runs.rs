@@ -85,8 +85,8 @@ impl Machine {
         let Container::Object(object) = self.frames.get(frame).container else { return 0 };
         let mut behind = *key;
         self.narrow_by(&object, &mut behind, run);
-        // Where it may be no key of the end, the bytes are read one by one, up to the one that is refused. A key that may come behind
-        // all of them may come behind each.
+        // A key that may come behind all of these bytes may come behind each. Where none may, they are read one by one, up to
+        // the one that is refused.
         if behind.free == Free::No && !self.any_available(&object, behind.low, behind.high) {
             return 0;
         }

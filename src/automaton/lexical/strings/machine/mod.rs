@@ -1,8 +1,9 @@
 //! Components written by hand, for languages that no pattern covers, and grammars.
 //!
 //! Each has states that are numbers, handed out as they are met; state 0 is dead. A step never leads to another state from
-//! which nothing is accepted, and the lengths of what is accepted from a state on are known exactly, but of some grammars. So a machine may have
-//! any number of states: what a walk does not meet costs nothing, and a language that meets too many ends as an overrun.
+//! which nothing is accepted, and the lengths of what is accepted from a state on are known exactly, but of some grammars.
+//! So a machine may have any number of states: what a walk does not meet costs nothing, and a language that meets too many
+//! ends as an overrun.
 
 mod domain;
 mod grammar;
